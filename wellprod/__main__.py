@@ -1,0 +1,5 @@
+"""`python -m wellprod`: the command line."""
+
+from wellprod.cli import main
+
+main()

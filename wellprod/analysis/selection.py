@@ -1,0 +1,98 @@
+"""Which fields, wells and months: what exports and measures are taken over."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from datetime import date
+from difflib import get_close_matches
+from typing import Any
+
+from wellprod.errors import SelectionError
+from wellprod.store import Reading
+
+_FIELD_NAMES = ("field_name",)
+_WELL_NAMES = ("well_name", "well_reference")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Fields, wells and months; what is not given is not restricted.
+
+    Parameters
+    ----------
+    fields
+        Field codes or names, in any letter case.
+    wells
+        Well codes, names or references, in any letter case.
+    first_month, last_month
+        Months as YYYY-MM or YYYY-MM-DD, both included.
+
+    Raises
+    ------
+    SelectionError
+        A month is none, or the last one lies before the first.
+    """
+
+    fields: tuple[str, ...] = ()
+    wells: tuple[str, ...] = ()
+    first_month: str | None = None
+    last_month: str | None = None
+
+    def __post_init__(self) -> None:
+        first, last = (_month(text) for text in (self.first_month, self.last_month))
+        if first and last and last < first:
+            raise SelectionError(
+                f"The last month {self.last_month} lies before the first, {self.first_month}.",
+                next="Swap them.",
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values."""
+        return {**asdict(self), "fields": list(self.fields), "wells": list(self.wells)}
+
+    def condition(self, reading: Reading) -> tuple[str, list[Any]]:
+        """Give the SQL condition on `production` and its parameters.
+
+        Raises
+        ------
+        SelectionError
+            A field or well is not in the store; the message names the nearest ones.
+        """
+        parts: list[str] = []
+        parameters: list[Any] = []
+        for kind, given, names in (("field", self.fields, _FIELD_NAMES), ("well", self.wells, _WELL_NAMES)):
+            if given:
+                codes = sorted({code for text in given for code in _codes(reading, kind, text, names)})
+                parts.append(f"{kind}_code IN ({', '.join('?' * len(codes))})")
+                parameters += codes
+        for sign, text in ((">=", self.first_month), ("<=", self.last_month)):
+            if month := _month(text):
+                parts.append(f"production_period {sign} ?")
+                parameters.append(month)
+        return " AND ".join(parts) or "TRUE", parameters
+
+
+def _codes(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> list[int]:
+    """Give the codes that a code or a name stands for."""
+    named = " OR ".join(f"lower({name}) = lower(?)" for name in names)
+    query = f"SELECT DISTINCT {kind}_code FROM production WHERE {kind}_code = try_cast(? AS BIGINT) OR {named}"
+    codes = [int(code) for code in reading.table(query, [text] * (1 + len(names)))[f"{kind}_code"]]
+    if codes:
+        return codes
+    known = reading.table(
+        " UNION ".join(f"SELECT DISTINCT {name} AS name FROM production WHERE {name} IS NOT NULL" for name in names)
+    )["name"].to_list()
+    near = get_close_matches(text, known, n=3, cutoff=0.5)
+    raise SelectionError(
+        f"There is no {kind} {text!r} in the store.",
+        next=f"Near to it: {', '.join(near)}." if near else f"Give a {kind} code or name that is there.",
+    )
+
+
+def _month(text: str | None) -> date | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-\d{2})?", text):
+        raise SelectionError(f"{text!r} is no month.", next="Write it as YYYY-MM, such as 2024-01.")
+    return date(int(text[:4]), int(text[5:7]), 1)

@@ -1,0 +1,235 @@
+"""What the command line shows: tables and messages for people on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from wellprod.ingest import ImportSummary
+from wellprod.ingest import Progress as ImportProgress
+from wellprod.jobs import Job
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+_COLOURS = {
+    "COMPLETED": "green",
+    "RUNNING": "cyan",
+    "PENDING": "cyan",
+    "FAILED": "red",
+    "CANCELLED": "yellow",
+}
+
+
+def show_error(error: Mapping[str, Any]) -> None:
+    """Say on stderr what happened and what to do next."""
+    err.print(f"[bold red]Error:[/] {escape(str(error['message']))}", soft_wrap=True)
+    if error.get("next"):
+        err.print(f"[bold]Next:[/] {escape(str(error['next']))}", soft_wrap=True)
+
+
+def number(value: float | int | None, digits: int = 0) -> str:
+    """Give a number with thousands separators; nothing for None."""
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def size(count: int) -> str:
+    """Give bytes in the unit that suits them."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:,.1f} {unit}"
+    return f"{count} bytes"
+
+
+def duration(seconds: float | None) -> str:
+    """Give seconds as people say them."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+class _Bar:
+    """One live line on stderr; where stderr is no terminal, nothing."""
+
+    def __init__(self, progress: Progress, task: Any) -> None:
+        self._progress = progress
+        self._task = task
+
+    def imported(self, now: ImportProgress) -> None:
+        """Show how far an import is."""
+        pages = f"page {number(now.current_page)}" + (f" of {number(now.total_pages)}" if now.total_pages else "")
+        records = number(now.records_processed) + (f" of {number(now.estimated_total)}" if now.estimated_total else "")
+        left = ""
+        if now.records_per_second and now.estimated_total:
+            seconds = max(now.estimated_total - now.records_processed, 0) / now.records_per_second
+            left = f" · {duration(seconds)} left" if seconds else ""
+        speed = f"{number(now.records_per_second)} records/s"
+        text = f"{records} records · {pages} · {speed}{left}"
+        if now.waiting_for:
+            text = f"[yellow]{escape(now.waiting_for)}[/]"
+        self._update(text, now.progress_percentage)
+
+    def exported(self, done: int, total: int) -> None:
+        """Show how far an export is."""
+        self._update(f"{number(done)} of {number(total)} records", 100.0 * done / total)
+
+    def _update(self, text: str, percentage: float | None) -> None:
+        self._progress.update(
+            self._task, total=100.0 if percentage is not None else None, completed=percentage or 0, text=text
+        )
+
+
+@contextmanager
+def live_bar(title: str) -> Iterator[_Bar]:
+    """Show a live line while the block runs."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Progress(*columns, console=err, transient=True, refresh_per_second=8) as progress:
+        yield _Bar(progress, progress.add_task(title, total=None, text="starting"))
+
+
+def show_import(summary: ImportSummary) -> None:
+    """Show what an import did."""
+    values = summary.as_dict()
+    counts, pages, speed = values["import_summary"], values["pagination_summary"], values["performance"]
+    status = values["status"]
+    table = _grid()
+    table.add_row("Status", f"[bold {_COLOURS[status]}]{status}[/]")
+    table.add_row("Job", values["job_id"])
+    table.add_row("Source", escape(values["source"]) + (f" (profile {values['profile']})" if values["profile"] else ""))
+    batch = values["batch_result"]
+    table.add_row("Records", f"{number(batch['total_items'])} read, {number(batch['processed_items'])} stored")
+    table.add_row(
+        "",
+        f"{number(counts['new_records'])} new · {number(counts['duplicate_records'])} duplicate ·"
+        f" {number(counts['restated_records'])} restated · {number(counts['error_records'])} rejected",
+    )
+    failed = f", [red]{number(pages['failed_pages'])} failed[/]" if pages["failed_pages"] else ""
+    table.add_row(
+        "Pages",
+        f"{number(pages['processed_pages'])} of {number(pages['page_size'])} records asked for{failed}",
+    )
+    table.add_row(
+        "Time",
+        f"{duration(speed['total_execution_time_seconds'])} · {number(speed['average_throughput_per_second'])}"
+        f" records/s · {number(batch['memory_usage_mb'])} MB of memory at most",
+    )
+    out.print(table)
+    _list("Rejected", counts["rejects_by_reason"])
+    _list("Quality findings", counts["quality_findings"])
+    for warning in values["warnings"]:
+        out.print(f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
+    for error in values["errors"][:10]:
+        page = f"page {error['page']}: " if error.get("page") else ""
+        out.print(f"[red]Error:[/] {page}{escape(error['message'])}", soft_wrap=True)
+        out.print(f"[bold]Next:[/] {escape(error['next'])}", soft_wrap=True)
+    if len(values["errors"]) > 10:
+        out.print(
+            f"and {number(len(values['errors']) - 10)} more errors; all are in: wellprod jobs show {values['job_id']}"
+        )
+
+
+def show_jobs(jobs: list[Job]) -> None:
+    """Show jobs, one a line."""
+    if not jobs:
+        out.print("There are no jobs yet.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("job", "kind", "status", "started", "took", "records"):
+        table.add_column(title, justify="right" if title in ("took", "records") else "left", no_wrap=title != "started")
+    for job in jobs:
+        records = (job.progress or {}).get("records_processed")
+        table.add_row(
+            job.job_id,
+            job.kind,
+            f"[{_COLOURS[job.status]}]{job.status}[/]",
+            _moment(job.started_at),
+            duration(job.execution_time_seconds),
+            number(records),
+        )
+    out.print(table)
+
+
+def show_job(job: Job) -> None:
+    """Show one job whole."""
+    table = _grid()
+    table.add_row("Job", job.job_id)
+    table.add_row("Kind", job.kind)
+    table.add_row("Status", f"[bold {_COLOURS[job.status]}]{job.status}[/]")
+    table.add_row("Started", _moment(job.started_at))
+    table.add_row("Took", duration(job.execution_time_seconds))
+    for name, value in job.parameters.items():
+        if value not in (None, [], {}):
+            table.add_row(name.replace("_", " ").capitalize(), escape(str(value)))
+    for name, value in (job.progress or {}).items():
+        if value is not None:
+            shown = (
+                number(value, 0 if float(value).is_integer() else 1) if isinstance(value, int | float) else str(value)
+            )
+            table.add_row(name.replace("_", " ").capitalize(), escape(shown))
+    out.print(table)
+    if job.error:
+        show_error(job.error)
+
+
+def show_table(title: str, frame: pl.DataFrame) -> None:
+    """Show a frame as a table; names with a unit behind them are given it in their heading."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="bold", pad_edge=False)
+    for name, kind in frame.schema.items():
+        table.add_column(
+            _heading(name),
+            justify="right" if kind.is_numeric() else "left",
+            overflow="ellipsis",
+            no_wrap=True,
+        )
+    for row in frame.iter_rows():
+        cells = (number(v, 1 if isinstance(v, float) else 0) if isinstance(v, int | float) else v or "" for v in row)
+        table.add_row(*(escape(cell) for cell in cells))
+    out.print(table)
+
+
+def show_pairs(pairs: Mapping[str, str]) -> None:
+    """Show names with their values."""
+    table = _grid()
+    for name, value in pairs.items():
+        table.add_row(name, escape(value))
+    out.print(table)
+
+
+def _heading(name: str) -> str:
+    units = {"kbbl": "kbbl", "mmscf": "MMscf", "kbd": "kbd", "mmcfd": "mmcfd"}
+    words, _, unit = name.rpartition("_")
+    return f"{words.replace('_', ' ')} ({units[unit]})" if unit in units else name.replace("_", " ")
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _list(title: str, counts: Mapping[str, int]) -> None:
+    if counts:
+        listed = ", ".join(f"{name} {number(count)}" for name, count in sorted(counts.items(), key=lambda c: -c[1]))
+        out.print(f"[bold]{title}:[/] {escape(listed)}", soft_wrap=True)
+
+
+def _moment(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,192 @@
+"""The errors of wellprod, and the one function that keeps secrets out of what people read.
+
+WellprodError                      exit code 1
+├── UsageError                     the caller gave something that is not allowed; exit code 2
+│   ├── SettingsError              a WELLPROD_* setting
+│   ├── ProfileError               a feed profile
+│   └── SelectionError             a field, well or month that is not there
+├── FeedError                      the source of records
+│   ├── FeedUnreachable            no answer, or none in time
+│   ├── FeedRefused                an HTTP status that says no
+│   │   └── FeedSignInRefused      401 or 403: no page will be given
+│   ├── FeedUnreadable             an answer that is no page of records
+│   ├── FeedPageTooLarge           a page above the size limit
+│   └── FeedLinkRefused            a next link that leads elsewhere or in a circle
+├── StoreError                     the DuckDB file
+│   ├── StoreMissing               nothing was imported yet
+│   ├── StoreBusy                  another process holds the file
+│   ├── StoreFull                  the disk is full, or may not be written
+│   └── StoreTooNew                a newer wellprod made the file
+├── JobError
+│   ├── BusinessRuleViolation      a rule of the workbench, such as one import at a time
+│   └── JobNotFound                no job has this id
+└── ExportError                    a file that could not be written
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+_SECRET_NAME = r"(?:api[_-]?key|apikey|access[_-]?token|token|password|passwd|pwd|secret|signature|sig)"  # noqa: S105
+_SECRET_PARAMETER = re.compile(rf"(?i)([?&](?:subscription-)?{_SECRET_NAME}=)[^&\s'\"]+")
+_QUERY = re.compile(r"(?i)(\bhttps?://[^\s?'\"]+)\?[^\s'\"]*")
+_USERINFO = re.compile(r"(?i)(\bhttps?://)[^/\s@]+@")
+_AUTHORIZATION = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/._~=-]{6,}")
+
+HIDDEN = "***"
+
+
+def mask_secrets(url: str) -> str:
+    """Give `url` with its user part and the values of secret-like query parameters hidden, the rest kept."""
+    return _SECRET_PARAMETER.sub(rf"\g<1>{HIDDEN}", _USERINFO.sub(r"\1", url))
+
+
+def unmask_secrets(url: str, origin: str) -> str | None:
+    """Give `url` with the values that `mask_secrets` hid taken from `origin`; None when one is not there."""
+    for name in re.findall(rf"[?&]([^=&]+)={re.escape(HIDDEN)}", url):
+        found = re.search(rf"[?&]{re.escape(name)}=([^&]*)", origin)
+        if found is None or found[1] == HIDDEN:
+            return None
+        url = url.replace(f"{name}={HIDDEN}", f"{name}={found[1]}", 1)
+    return url
+
+
+def redact(text: str) -> str:
+    """Give `text` fit for a log, an error or a job row: no user part, no query in a link, no sign-in header."""
+    text = _USERINFO.sub(r"\1", text)
+    text = _QUERY.sub(r"\1", text)
+    return _AUTHORIZATION.sub(rf"\1 {HIDDEN}", text)
+
+
+class WellprodError(Exception):
+    """Any failure that wellprod foresees: what happened with which value, and what to do next."""
+
+    code: ClassVar[str] = "ERROR"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, next: str = "", **details: Any) -> None:
+        self.message = redact(message)
+        self.next = redact(next)
+        self.details = details
+        super().__init__(f"{self.message} {self.next}".strip())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give code, message, next step and details as plain values, for JSON and job rows."""
+        return {"code": self.code, "message": self.message, "next": self.next, **self.details}
+
+
+class UsageError(WellprodError):
+    """The caller gave a value that is not allowed."""
+
+    code = "VALIDATION_ERROR"
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting from the environment has a value that is not allowed."""
+
+
+class ProfileError(UsageError):
+    """A feed profile is wrong, unknown, or does not fit the feed."""
+
+
+class SelectionError(UsageError):
+    """A selection names a field, well or month that is not there."""
+
+
+class FeedError(WellprodError):
+    """The source of records failed."""
+
+    code = "EXTERNAL_API_ERROR"
+
+
+class FeedUnreachable(FeedError):
+    """The feed did not answer, or not in time."""
+
+    code = "FEED_UNREACHABLE"
+
+
+class FeedRefused(FeedError):
+    """The feed answered with an HTTP status that says no."""
+
+    code = "FEED_REFUSED"
+
+
+class FeedSignInRefused(FeedRefused):
+    """The feed does not accept the credentials, or wants some."""
+
+    code = "FEED_SIGN_IN_REFUSED"
+
+
+class FeedUnreadable(FeedError):
+    """The answer of the feed, or the file, is no page of records."""
+
+    code = "FEED_UNREADABLE"
+
+
+class FeedPageTooLarge(FeedError):
+    """A page of the feed is above the size limit."""
+
+    code = "FEED_PAGE_TOO_LARGE"
+
+
+class FeedLinkRefused(FeedError):
+    """A next link leads to another origin, or to a page that was read already."""
+
+    code = "FEED_LINK_REFUSED"
+
+
+class StoreError(WellprodError):
+    """The store could not do what was asked."""
+
+    code = "STORE_ERROR"
+
+
+class StoreMissing(StoreError):
+    """There is no store yet at this place, or it has no records table."""
+
+    code = "STORE_MISSING"
+
+
+class StoreBusy(StoreError):
+    """Another process holds the store for longer than the wait allows."""
+
+    code = "STORE_BUSY"
+
+
+class StoreFull(StoreError):
+    """The disk is full, or the folder may not be written."""
+
+    code = "STORE_FULL"
+
+
+class StoreTooNew(StoreError):
+    """A newer version of wellprod made this store."""
+
+    code = "STORE_TOO_NEW"
+
+
+class JobError(WellprodError):
+    """A job could not do what was asked."""
+
+    code = "JOB_ERROR"
+
+
+class BusinessRuleViolation(JobError):
+    """A rule of the workbench forbids this now."""
+
+    code = "BUSINESS_RULE_VIOLATION"
+
+
+class JobNotFound(JobError):
+    """No job has this id."""
+
+    code = "NOT_FOUND"
+    exit_code = 2
+
+
+class ExportError(WellprodError):
+    """A file could not be written."""
+
+    code = "EXPORT_ERROR"

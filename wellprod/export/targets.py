@@ -1,0 +1,58 @@
+"""Where an export goes: a file that is whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from wellprod.errors import ExportError
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside `target`, which takes its place at the end; after an error `target` is unchanged.
+
+    Raises
+    ------
+    ExportError
+        The folder or the file cannot be written, or the disk is full.
+    """
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        _clear_dead_parts(target)
+        yield part
+        part.replace(target)
+    except OSError as error:
+        raise _explained(target, error) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _clear_dead_parts(target: Path) -> None:
+    """Remove what killed exports to the same target have left."""
+    for part in target.parent.glob(f".{target.name}.*.part"):
+        pid = part.suffixes[-2].removeprefix(".")
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            part.unlink(missing_ok=True)
+
+
+def _explained(target: Path, error: OSError) -> ExportError:
+    if isinstance(error, FileExistsError):
+        error = NotADirectoryError(errno.ENOTDIR, f"{error.filename} is no folder")
+    advice = {
+        errno.ENOSPC: "Make room on the disk, then export again.",
+        errno.EDQUOT: "Make room in your quota, then export again.",
+        errno.EFBIG: "Choose a disk that takes larger files.",
+        errno.EISDIR: "Give the path of a file.",
+        errno.ENOTDIR: "Give a path whose folders are folders.",
+    }.get(error.errno or 0, "Give a path that you may write, with --output.")
+    return ExportError(f"{target} cannot be written: {error.strerror or error}. No partial file is left.", next=advice)

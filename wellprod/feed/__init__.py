@@ -1,0 +1,1 @@
+"""Feeds: where records come from, and what they become on the way in."""

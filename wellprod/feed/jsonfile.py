@@ -1,0 +1,101 @@
+"""A JSON file as a feed: an object with `value`, or a bare list, read as a stream in pages."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import ijson
+import orjson
+
+from wellprod.errors import FeedUnreachable, FeedUnreadable
+from wellprod.feed.page import Page, Place, Reader
+
+
+class JsonFile:
+    """The records of one file, larger than memory if need be.
+
+    Parameters
+    ----------
+    path
+        The file: an OData answer or a list of records, UTF-8.
+    page_size
+        Records in one page.
+    """
+
+    def __init__(self, path: Path, *, page_size: int) -> None:
+        self.path = path
+        self.page_size = page_size
+
+    def first_records(self) -> list[Any]:
+        """Give some records from the head of the file, to recognise its profile from."""
+        with self._opened() as file:
+            return list(islice(self._records(file), 100))
+
+    def pages(self, read: Reader, place: Place) -> Iterator[Page]:
+        """Yield the pages from `place` on.
+
+        Raises
+        ------
+        FeedUnreachable
+            The file cannot be opened.
+        FeedUnreadable
+            It is no JSON, breaks off, or holds no records; the pages before have been given.
+        """
+        number = place.page
+        with self._opened() as file:
+            records = self._records(file)
+            next(islice(records, place.skip, place.skip), None)
+            skip, began = place.skip, time.perf_counter()
+            while rows := list(islice(records, self.page_size)):
+                body = _dumps({"value": rows})
+                content = read(body)
+                skip += len(rows)
+                number += 1
+                yield Page(number - 1, content, body, time.perf_counter() - began, Place(number, skip=skip))
+                began = time.perf_counter()
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise FeedUnreachable(
+                f"The file {self.path} cannot be opened: {error.strerror}.",
+                next="Give the path of a JSON file.",
+            ) from None
+
+    def _records(self, file: BinaryIO) -> Iterator[Any]:
+        head = file.read(64)
+        mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+        bare = head[mark:].lstrip().startswith(b"[")
+        file.seek(mark)
+        found = False
+        try:
+            for record in ijson.items(file, "item" if bare else "value.item", use_float=True):
+                found = True
+                yield record
+            if not found and not bare:
+                file.seek(mark)
+                events = ijson.parse(file)
+                if not any((at, event) == ("value", "start_array") for at, event, _ in events):
+                    raise FeedUnreadable(
+                        f"The file {self.path} holds no records: expected a list, or an object with a list in 'value'.",
+                        next="Give a file in the form of an OData answer.",
+                    )
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            reason = str(error).splitlines()[0].strip()
+            raise FeedUnreadable(
+                f"The file {self.path} is no whole JSON: {reason}.",
+                next="Get the file again; it may have been cut off.",
+            ) from None
+
+
+def _dumps(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # a whole number beyond 64 bits
+        return json.dumps(value).encode()

@@ -1,0 +1,99 @@
+"""What is asked of an import, checked before a job exists."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from wellprod.errors import UsageError, mask_secrets, unmask_secrets
+from wellprod.settings import PAGE_SIZES, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """One import: what to read, how, and how much of it.
+
+    Parameters
+    ----------
+    source
+        Address of an OData feed, or path of a JSON file.
+    profile
+        Name of a feed profile or path of a TOML file; None to recognise it from the first page.
+    page_size
+        Records a page to ask for, 1 to 5000.
+    paging
+        ``server`` follows next links; ``skip`` sends $skip, $top and $orderby.
+    start_page
+        First page to read, from 1; needs paging ``skip``, or a file.
+    max_pages
+        Pages to read at most; None for all.
+    since
+        First production month, YYYY-MM or YYYY-MM-DD; the feed filters by it.
+
+    Raises
+    ------
+    UsageError
+        A value is not allowed: the message says which, what was given, what is allowed.
+    """
+
+    source: str
+    profile: str | None = None
+    page_size: int = 1000
+    paging: Literal["server", "skip"] = "server"
+    start_page: int = 1
+    max_pages: int | None = None
+    since: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.page_size not in PAGE_SIZES:
+            raise UsageError(f"page size {self.page_size} is not allowed; it must be from 1 to 5000.")
+        if self.paging not in ("server", "skip"):
+            raise UsageError(f"paging {self.paging!r} is not allowed; it must be 'server' or 'skip'.")
+        if self.start_page < 1:
+            raise UsageError(f"start page {self.start_page} is not allowed; it must be 1 or more.")
+        if self.max_pages is not None and self.max_pages < 1:
+            raise UsageError(f"max pages {self.max_pages} is not allowed; it must be 1 or more.")
+        if self.start_page > 1 and self.paging == "server" and not self.is_file:
+            raise UsageError(
+                f"start page {self.start_page} needs pages with numbers.",
+                next="Add --paging skip, or start at page 1.",
+            )
+        if self.since is not None:
+            if self.is_file:
+                raise UsageError("since asks the feed to filter; a file cannot.", next="Leave --since out.")
+            if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-01)?", self.since):
+                raise UsageError(f"since {self.since!r} is not allowed; it must be a month such as 2024-01.")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the source is a file and not an address."""
+        return "://" not in self.source
+
+    @property
+    def first_month(self) -> str | None:
+        """The first day of the month `since`."""
+        return f"{self.since[:7]}-01" if self.since else None
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Give it as a job row keeps it: a file by its whole path, an address without its secrets."""
+        source = str(Path(self.source).expanduser().resolve()) if self.is_file else mask_secrets(self.source)
+        return {**asdict(self), "source": source}
+
+    @classmethod
+    def from_parameters(cls, parameters: dict[str, Any], settings: Settings) -> ImportRequest:
+        """Make it again from a job row; what was hidden in the address is taken from WELLPROD_FEED_URL.
+
+        Raises
+        ------
+        UsageError
+            The address had a secret part and WELLPROD_FEED_URL is not that address.
+        """
+        source = unmask_secrets(parameters["source"], settings.feed_url or "")
+        if source is None:
+            raise UsageError(
+                f"The address of this job, {parameters['source']}, had a secret part, which is not kept.",
+                next="Set WELLPROD_FEED_URL to the whole address, then resume again.",
+            )
+        return cls(**{**parameters, "source": source})

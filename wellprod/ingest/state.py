@@ -1,0 +1,92 @@
+"""How far an import is: kept in the store in the same transaction as the records it counts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+from wellprod.feed.page import Place
+
+_KEPT_ERRORS = 1000
+
+
+@dataclass(slots=True)
+class ImportState:
+    """What one import has read and stored so far, over all its runs.
+
+    total = processed + failed records; processed = new + duplicate + restated.
+    """
+
+    place: Place = field(default_factory=Place)
+    profile: str | None = None
+    is_complete: bool = False
+    expected_records: int | None = None
+    pass_records: int = 0
+    pages: int = 0
+    failed_pages: int = 0
+    total: int = 0
+    new: int = 0
+    duplicate: int = 0
+    restated: int = 0
+    failed: int = 0
+    elapsed_seconds: float = 0.0
+    request_seconds: float = 0.0
+    database_seconds: float = 0.0
+    reject_reasons: Counter[str] = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    file_mark: str | None = None
+
+    def to_text(self) -> str:
+        """Write it as JSON."""
+        return orjson.dumps(asdict(self)).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> ImportState:
+        """Read it back."""
+        values = orjson.loads(text)
+        return cls(
+            **{
+                **values,
+                "place": Place(**values["place"]),
+                "reject_reasons": Counter(values["reject_reasons"]),
+                "findings": Counter(values["findings"]),
+            }
+        )
+
+    @property
+    def processed(self) -> int:
+        """Records that are in the store now."""
+        return self.new + self.duplicate + self.restated
+
+    def warn(self, text: str) -> None:
+        """Add a warning, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def add_error(self, error: dict[str, Any]) -> None:
+        """Add the error of a page that failed for good."""
+        if len(self.errors) < _KEPT_ERRORS:
+            self.errors.append(error)
+
+    def count_reasons(self, reasons: Counter[str]) -> None:
+        """Add rejects by their reason without its value."""
+        for reason, count in reasons.items():
+            self.reject_reasons[reason.partition(":")[0]] += count
+
+    def total_pages(self) -> int | None:
+        """Give the pages there are: all that were read at the end, an estimate from the feed's count before."""
+        seen = self.pages + self.failed_pages
+        if self.is_complete or not self.expected_records or not self.pages or not self.pass_records:
+            return seen if self.is_complete else None
+        to_come = max(self.expected_records - self.pass_records, 0)
+        return seen + math.ceil(to_come / (self.total / self.pages))
+
+    def missing_records(self) -> int:
+        """Give how many records fewer came than the feed had counted."""
+        return max((self.expected_records or 0) - self.pass_records, 0)

@@ -1,0 +1,311 @@
+"""The ledger of jobs: created, claimed by a process, followed, finished or cancelled; kept for ever.
+
+It lies in SQLite beside the store, so that every process sees the progress of a job while the store is busy.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from wellprod.errors import BusinessRuleViolation, JobError, JobNotFound
+from wellprod.jobs.process import ProcessMark
+
+SINGLE_IMPORT_RULE = "SINGLE_IMPORT_RULE"
+_SILENT_SECONDS = 60.0
+
+
+class Status(StrEnum):
+    """The states of a job."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+_ACTIVE = (Status.PENDING, Status.RUNNING)
+
+_metadata = sa.MetaData()
+_jobs = sa.Table(
+    "jobs",
+    _metadata,
+    sa.Column("job_id", sa.String(36), primary_key=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("started_at", sa.Double),
+    sa.Column("completed_at", sa.Double),
+    sa.Column("runs", sa.Integer, nullable=False, default=0),
+    sa.Column("progress", sa.JSON),
+    sa.Column("summary", sa.JSON),
+    sa.Column("error", sa.JSON),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("process_started_at", sa.Double, nullable=False),
+    sa.Column("heartbeat_at", sa.Double, nullable=False),
+)
+_is_active = _jobs.c.status.in_([str(status) for status in _ACTIVE])
+_active_import = sa.and_(_jobs.c.kind == "import", _is_active)
+sa.Index(
+    "one_import_at_a_time",
+    _jobs.c.kind,
+    unique=True,
+    sqlite_where=_active_import,
+    postgresql_where=_active_import,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job as the ledger has it; times in seconds since 1970, UTC."""
+
+    job_id: str
+    kind: str
+    status: Status
+    parameters: dict[str, Any]
+    created_at: float
+    started_at: float | None
+    completed_at: float | None
+    runs: int
+    progress: dict[str, Any] | None
+    summary: dict[str, Any] | None
+    error: dict[str, Any] | None
+    cancel_requested: bool
+
+    @property
+    def execution_time_seconds(self) -> float | None:
+        """Seconds from the start of the last run to its end, or to now."""
+        return None if self.started_at is None else (self.completed_at or time.time()) - self.started_at
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, progress and summary flat beside the rest."""
+        own = {name: getattr(self, name) for name in self.__slots__ if name not in ("progress", "summary")}
+        values = {**own, "status": str(self.status), "execution_time_seconds": self.execution_time_seconds}
+        return {**(self.progress or {}), **(self.summary or {}), **values}
+
+
+class Ledger:
+    """All jobs of one workbench.
+
+    Parameters
+    ----------
+    path
+        The SQLite file; it and its folder are made when a job is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, poolclass=sa.NullPool)
+        self._is_made = False
+
+    def create(self, kind: str, parameters: Mapping[str, Any]) -> Job:
+        """Enter a job that this process runs at once.
+
+        Raises
+        ------
+        BusinessRuleViolation
+            It is an import and another one is pending or running; `details` has rule and job_id.
+        """
+        job_id, now = str(uuid.uuid4()), time.time()
+        self._settle()
+        fresh = {"job_id": job_id, "kind": kind, "parameters": dict(parameters), "created_at": now, "runs": 1}
+        try:
+            with self._writing() as connection:
+                connection.execute(_jobs.insert().values(**fresh, **self._claimed(now)))
+        except sa.exc.IntegrityError:
+            raise self._another_import() from None
+        return self.get(job_id)
+
+    def claim(self, job_id: str) -> Job:
+        """Take a job that does not run, to run it in this process; a completed one is given back as it is.
+
+        Raises
+        ------
+        JobNotFound
+            There is no such job.
+        BusinessRuleViolation
+            It runs already, or another import does.
+        """
+        job = self.get(job_id)
+        if job.status == Status.COMPLETED:
+            return job
+        idle = _jobs.update().where(_jobs.c.job_id == job.job_id, _jobs.c.status != Status.RUNNING)
+        fresh = {"runs": job.runs + 1, "completed_at": None, "error": None, "summary": None}
+        try:
+            with self._writing() as connection:
+                taken = connection.execute(idle.values(**fresh, **self._claimed(time.time()))).rowcount
+        except sa.exc.IntegrityError:
+            raise self._another_import() from None
+        if not taken:
+            raise BusinessRuleViolation(
+                f"The job {job.job_id} runs already.",
+                next=f"Follow it with: wellprod jobs show {job.job_id}",
+                rule="JOB_RUNS_ONCE",
+                job_id=job.job_id,
+            )
+        return self.get(job_id)
+
+    def report(self, job_id: str, progress: Mapping[str, Any]) -> None:
+        """Write how far a job is; the time of it shows that the job lives."""
+        self._set(job_id, progress=dict(progress), heartbeat_at=time.time())
+
+    def is_cancel_requested(self, job_id: str) -> bool:
+        """Tell whether somebody asked the job to stop."""
+        with self._reading() as connection:
+            return bool(connection.scalar(sa.select(_jobs.c.cancel_requested).where(_jobs.c.job_id == job_id)))
+
+    def finish(
+        self,
+        job_id: str,
+        status: Status,
+        *,
+        summary: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write how a job ended."""
+        values = {"summary": dict(summary) if summary else None, "error": dict(error) if error else None}
+        self._set(job_id, status=status, completed_at=time.time(), heartbeat_at=time.time(), **values)
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop, which it does within a page; one that waits to be run is cancelled at once."""
+        job = self.get(job_id)
+        if job.status in _ACTIVE:
+            self._set(job.job_id, cancel_requested=True)
+        return self.get(job_id)
+
+    def get(self, job_id: str) -> Job:
+        """Give one job.
+
+        Raises
+        ------
+        JobNotFound
+            The id is none, or no job has it.
+        """
+        self._settle()
+        with self._reading() as connection:
+            row = connection.execute(sa.select(_jobs).where(_jobs.c.job_id == job_id.strip().lower())).first()
+        if row is not None:
+            return _job(row)
+        try:
+            uuid.UUID(job_id)
+        except ValueError:
+            raise JobNotFound(
+                f"{job_id!r} is no job id; an id looks like {uuid.UUID(int=0)}.",
+                next="wellprod jobs list shows them.",
+            ) from None
+        raise JobNotFound(f"There is no job {job_id}.", next="wellprod jobs list shows those there are.")
+
+    def jobs(self, *, limit: int = 50, offset: int = 0) -> list[Job]:
+        """Give the jobs, newest first."""
+        self._settle()
+        query = sa.select(_jobs).order_by(_jobs.c.created_at.desc(), _jobs.c.job_id).limit(limit).offset(offset)
+        with self._reading() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
+    def running_import(self) -> Job | None:
+        """Give the import that is pending or running, if there is one."""
+        self._settle()
+        with self._reading() as connection:
+            row = connection.execute(sa.select(_jobs).where(_active_import)).first()
+        return _job(row) if row else None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with self._explaining():
+            if not self._is_made:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with self._engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                    _metadata.create_all(connection)
+                    connection.commit()
+                self._is_made = True
+            with self._engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        # A ledger that is only read leaves no file behind.
+        engine = self._engine if self.path.exists() else sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+        with self._explaining(), engine.connect() as connection:
+            if engine is not self._engine:
+                _metadata.create_all(connection)
+            yield connection
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa.exc.OperationalError, sa.exc.DatabaseError, OSError) as error:
+            if isinstance(error, sa.exc.IntegrityError):
+                raise
+            raise JobError(
+                f"The job ledger {self.path} cannot be used: {getattr(error, 'orig', None) or error}.",
+                next="Make room or give the right to write there, or choose another folder with WELLPROD_HOME.",
+            ) from None
+
+    def _set(self, job_id: str, **values: Any) -> None:
+        with self._writing() as connection:
+            connection.execute(_jobs.update().where(_jobs.c.job_id == job_id).values(**values))
+
+    def _claimed(self, now: float) -> dict[str, Any]:
+        mark = ProcessMark.of()
+        return {
+            "status": Status.RUNNING,
+            "started_at": now,
+            "heartbeat_at": now,
+            "cancel_requested": False,
+            "host": mark.host,
+            "pid": mark.pid,
+            "process_started_at": mark.started_at,
+        }
+
+    def _settle(self) -> None:
+        """Write down as failed the jobs whose process is gone."""
+        with self._reading() as connection:
+            active = connection.execute(sa.select(_jobs).where(_is_active)).all()
+        for row in active:
+            mark = ProcessMark(row.host, row.pid, row.process_started_at)
+            silent = time.time() - row.heartbeat_at > _SILENT_SECONDS
+            if mark.is_alive if mark.is_here else not silent:
+                continue
+            error = JobError(
+                f"The process of this job (number {row.pid} on {row.host}) has ended without finishing it.",
+                next=f"What was stored is whole; go on with: wellprod jobs resume {row.job_id}",
+            )
+            same_run = (
+                _jobs.c.job_id == row.job_id,
+                _is_active,
+                _jobs.c.pid == row.pid,
+                _jobs.c.runs == row.runs,
+            )
+            ended = {"status": Status.FAILED, "completed_at": row.heartbeat_at}
+            with self._writing() as connection:
+                gone = {**error.as_dict(), "code": "PROCESS_GONE"}
+                connection.execute(_jobs.update().where(*same_run).values(**ended, error=gone))
+
+    def _another_import(self) -> BusinessRuleViolation:
+        running = self.running_import()
+        job_id = running.job_id if running else "unknown"
+        return BusinessRuleViolation(
+            f"An import is running already: job {job_id}. Only one import runs at a time.",
+            next=f"Follow it with: wellprod jobs show {job_id}, or stop it with: wellprod jobs cancel {job_id}",
+            rule=SINGLE_IMPORT_RULE,
+            job_id=job_id,
+        )
+
+
+def _job(row: Any) -> Job:
+    fields = {name: getattr(row, name) for name in Job.__slots__}
+    return Job(**{**fields, "status": Status(row.status)})

@@ -1,0 +1,134 @@
+"""The settings: one frozen object, read from `WELLPROD_*` once, at the entry point, and passed in from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from wellprod.errors import SettingsError, redact
+
+PAGE_SIZES = range(1, 5001)
+PREFIX = "WELLPROD_"
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+def default_home(start: Path | None = None) -> Path:
+    """Give `data/` beside the nearest `notebooks/` upward from `start` (the working folder), else `data/` in it."""
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "notebooks").is_dir():
+            return folder / "data"
+    return start / "data"
+
+
+class Settings(BaseSettings):
+    """Where things are, how the feed is read, and how much memory, time and patience each part has."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    home: Path = Field(default_factory=default_home, description="Folder of the store, the jobs and the exports")
+
+    feed_url: str | None = Field(None, description="Feed or file that `import` reads when it is given none")
+    feed_profile: str | None = Field(None, description="Profile of the feed; recognised from the first page if unset")
+    feed_user: str | None = Field(None, description="User for basic sign-in")
+    feed_password: SecretStr | None = Field(None, description="Password for basic sign-in")
+    feed_token: SecretStr | None = Field(None, description="Bearer token")
+    feed_api_key: SecretStr | None = Field(None, description="API key, sent in `WELLPROD_FEED_API_KEY_HEADER`")
+    feed_api_key_header: str = Field("X-API-Key", description="Header that carries the API key")
+    feed_allowed_origins: Names = Field(
+        (),
+        description="Further origins that a next link may lead to: `https://host:port`, comma between them",
+    )
+    feed_timeout_seconds: float = Field(30.0, gt=0, description="Longest time for one request, whole")
+    feed_attempts: int = Field(6, ge=1, description="Attempts a page before it counts as failed")
+    feed_retry_seconds: float = Field(0.5, ge=0, description="First wait before a further attempt; it doubles")
+    feed_retry_max_seconds: float = Field(60.0, ge=0, description="Longest wait, also when the feed asks for more")
+    feed_delay_seconds: float = Field(0.0, ge=0, description="Pause between two requests")
+    page_size: int = Field(1000, description="Records a page to ask for, 1 to 5000")
+    page_limit_mb: int = Field(256, ge=1, description="Largest page accepted, in MB once decoded")
+
+    group_records: int = Field(25_000, ge=1, description="Records in one transaction of an import")
+    group_seconds: float = Field(2.0, gt=0, description="Longest time to collect records for one transaction")
+    reject_rules: Names = Field(
+        (), description="Quality rules whose breach rejects a record: `negative_rate,future_month`"
+    )
+
+    store_wait_seconds: float = Field(60.0, gt=0, description="Longest wait for the store while others use it")
+    store_memory: str = Field("128MB", description="Memory that the store may use for one merge or read")
+
+    export_batch_records: int = Field(100_000, ge=1000, description="Records in one batch of an export")
+    export_memory: str = Field("6GB", description="Memory that an export may use")
+    export_threads: int = Field(4, ge=1, description="Threads that an export may use")
+    export_after_import: bool = Field(False, description="Refresh `wells_prod.csv` after each completed import")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least level logged")
+    log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on stderr")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().resolve()
+
+    @field_validator("page_size")
+    @classmethod
+    def _in_range(cls, page_size: int) -> int:
+        if page_size not in PAGE_SIZES:
+            raise ValueError(f"page size {page_size} is not allowed; it must be from 1 to 5000")
+        return page_size
+
+    @field_validator("store_memory", "export_memory")
+    @classmethod
+    def _memory(cls, amount: str) -> str:
+        number = amount.strip().upper().removesuffix("B").rstrip("KMGTI")
+        if not number.strip().replace(".", "", 1).isdigit():
+            raise ValueError(f"{amount!r} is no amount of memory; write for example 512MB or 6GB")
+        return amount
+
+    @property
+    def store_path(self) -> Path:
+        """The DuckDB file."""
+        return self.home / "wells_production.duckdb"
+
+    @property
+    def jobs_path(self) -> Path:
+        """The SQLite file of the job ledger."""
+        return self.home / "jobs.sqlite"
+
+    @property
+    def csv_path(self) -> Path:
+        """The default target of the CSV export."""
+        return self.home / "wells_prod.csv"
+
+    @property
+    def profiles_path(self) -> Path:
+        """The folder of the user's own feed profiles."""
+        return self.home / "profiles"
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings from the environment; what is `given` and not None goes before.
+
+    Raises
+    ------
+    SettingsError
+        A value is not allowed. The message names the variable, never a secret's value.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        variable = name.removeprefix("--") if name in given else f"{PREFIX}{name.upper()}"
+        secret = name in {"feed_password", "feed_token", "feed_api_key"}
+        value = "" if secret else f" (given: {redact(repr(first.get('input')))})"
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(f"{variable} is not allowed: {reason}{value}.", next="Change or unset it.") from None

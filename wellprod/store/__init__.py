@@ -1,0 +1,7 @@
+"""The store: the one part that knows DuckDB and where the records lie."""
+
+from wellprod.store.migrations import SCHEMA_VERSION
+from wellprod.store.reading import Reading
+from wellprod.store.store import Store, Writing, load_cursor
+
+__all__ = ["SCHEMA_VERSION", "Reading", "Store", "Writing", "load_cursor"]

@@ -1,0 +1,82 @@
+"""An open read on the store: tables as polars, and all records of a selection in batches, in the order of the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from wellprod.schema import KEY, RECORD
+
+SMALLEST_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One open read; queries see the tables `production`, `production_history` and `rejected_rows`."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def table(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
+        """Give the whole answer of a query."""
+        return self.connection.execute(query, parameters).pl()
+
+    def value(self, query: str, parameters: Sequence[Any] = ()) -> Any:
+        """Give the first value of a query's first row, or None when there is no row."""
+        row = self.connection.execute(query, parameters).fetchone()
+        return row[0] if row else None
+
+    def records(
+        self,
+        where: str = "TRUE",
+        parameters: Sequence[Any] = (),
+        *,
+        batch_records: int = 100_000,
+        on_smaller: Callable[[int], None] | None = None,
+    ) -> Iterator[pl.DataFrame]:
+        """Yield the records that meet `where`, ordered by key, at most `batch_records` at a time.
+
+        One sorted stream serves them as long as memory lasts. When it runs short, the batch is halved, down to
+        1,000, each further batch is a query of its own after the last key that was given, and `on_smaller` is
+        told the new size; no record is lost or given twice.
+
+        Raises
+        ------
+        duckdb.OutOfMemoryException
+            Not even 1,000 records fit.
+        """
+        size, streaming, last = batch_records, True, None
+        while True:
+            after = "" if last is None else f" AND ({', '.join(KEY)}) > (?, ?, ?, ?)"
+            query = (
+                f"SELECT {', '.join(RECORD)} FROM production WHERE ({where}){after}"
+                f" ORDER BY {', '.join(KEY)}{'' if streaming else f' LIMIT {size}'}"
+            )
+            given = 0
+            try:
+                answer = self.connection.execute(query, [*parameters, *(last or ())])
+                for arrow in answer.to_arrow_reader(size):
+                    batch = pl.DataFrame(pl.from_arrow(arrow))
+                    given += batch.height
+                    last = batch.select(KEY).row(-1)
+                    yield batch
+            except (duckdb.Error, pa.ArrowException) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if size <= SMALLEST_BATCH:
+                    raise duckdb.OutOfMemoryException(str(error)) from error
+                size, streaming = max(size // 2, SMALLEST_BATCH), False
+                self.connection.execute("SET threads = 1")
+                if on_smaller:
+                    on_smaller(size)
+                continue
+            if streaming or given < size:
+                return
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in str(error)

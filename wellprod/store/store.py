@@ -1,0 +1,147 @@
+"""The store of one workbench: a DuckDB file, opened for one read or one group and closed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from wellprod.errors import StoreError, StoreFull, StoreMissing, WellprodError
+from wellprod.store.gate import opened
+from wellprod.store.merge import Merged, merge
+from wellprod.store.migrations import migrate, pending
+from wellprod.store.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The records of one workbench and their history.
+
+    Parameters
+    ----------
+    path
+        The DuckDB file; the first write makes it.
+    wait_seconds
+        Longest wait for the file while other processes use it.
+    memory
+        Memory that DuckDB may take for one read or write, such as ``"128MB"``.
+    """
+
+    path: Path
+    wait_seconds: float = 30.0
+    memory: str = "128MB"
+
+    @contextmanager
+    def read(self, *, memory: str | None = None, threads: int | None = None) -> Iterator[Reading]:
+        """Open the store for reading; writers wait until the block ends, so keep it short or export.
+
+        Raises
+        ------
+        StoreMissing, StoreBusy, StoreTooNew, StoreError
+            There is no store, it is held, newer than this version, or broken.
+        """
+        if not self.path.exists():
+            raise StoreMissing(
+                f"There is no store at {self.path} yet.",
+                next="Import a feed first: wellprod import URL, or wellprod demo.",
+            )
+        with self._opened(write=False) as connection:
+            lacking = pending(connection, self.path)
+        if lacking:
+            with self.write():
+                pass
+        with self._opened(write=False) as connection:
+            connection.execute(f"SET memory_limit = '{memory or self.memory}'")
+            if threads:
+                connection.execute(f"SET threads = {threads:d}")
+            yield Reading(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Writing]:
+        """Open the store for one transaction: it is committed at the end of the block, or undone by an exception.
+
+        Raises
+        ------
+        StoreBusy, StoreFull, StoreTooNew, StoreError
+            The store is held, cannot be written, is newer than this version, or broken.
+        """
+        with self._opened(write=True) as connection:
+            connection.execute(f"SET memory_limit = '{self.memory}'")
+            migrate(connection, self.path)
+            connection.execute("BEGIN")
+            yield Writing(connection, datetime.now(UTC).replace(tzinfo=None))
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _opened(self, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        try:
+            with opened(self.path, write=write, wait_seconds=self.wait_seconds) as connection:
+                yield connection
+        except WellprodError:
+            raise
+        except duckdb.Error as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: duckdb.Error) -> StoreError:
+        text = str(error).splitlines()[0]
+        if any(sign in text for sign in ("No space left", "File too large", "Disk quota", "Could not write")):
+            return StoreFull(
+                f"The disk of {self.path.parent} is full: {text}. The last group was not stored; the rest is whole.",
+                next="Make room, then go on where it stopped: wellprod jobs resume ID.",
+            )
+        if isinstance(error, duckdb.CatalogException):
+            return StoreError(
+                f"The store {self.path} lacks something it needs: {text}.",
+                next="Restore it from a backup, or move it away and import again.",
+            )
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return StoreError(
+                f"The store needs more memory than it may use: {text}.",
+                next="Raise WELLPROD_STORE_MEMORY, or WELLPROD_EXPORT_MEMORY for an export.",
+            )
+        return StoreError(f"The store {self.path} failed: {text}.", next="Run it again with --debug to see where.")
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One open transaction on the store; `now` stamps all that it writes."""
+
+    connection: duckdb.DuckDBPyConnection
+    now: datetime
+
+    def merge(self, records: pl.DataFrame, *, job_id: str, well_in_one_field: bool = False) -> Merged:
+        """Merge one group of records; see `store.merge.merge`."""
+        return merge(self.connection, records, job_id=job_id, now=self.now, well_in_one_field=well_in_one_field)
+
+    def keep_rejects(self, rejects: pl.DataFrame, *, job_id: str) -> None:
+        """Keep rows that could not be stored: columns page, row_number, reason, raw_row."""
+        if not rejects.is_empty():
+            self.connection.register("rejects", rejects)
+            self.connection.execute(
+                "INSERT INTO rejected_rows SELECT ?::UUID, page, row_number, reason, raw_row, ?::TIMESTAMP"
+                " FROM rejects",
+                [job_id, self.now],
+            )
+
+    def save_cursor(self, job_id: str, state: str) -> None:
+        """Keep where the import `job_id` stands, as text, in the place of what was kept before."""
+        self.connection.execute("DELETE FROM import_cursor WHERE job_id = ?::UUID", [job_id])
+        self.connection.execute("INSERT INTO import_cursor VALUES (?::UUID, ?)", [job_id, state])
+
+    def forget_confirmed(self, job_id: str) -> None:
+        """Drop the marks of records that the import met unchanged; it has ended."""
+        self.connection.execute("DELETE FROM import_confirmed WHERE job_id = ?::UUID", [job_id])
+
+
+def load_cursor(store: Store, job_id: str) -> str | None:
+    """Give where the import `job_id` stood after its last commit, or None when it has committed nothing."""
+    if not store.path.exists():
+        return None
+    with store.read() as reading:
+        state = reading.value("SELECT state FROM import_cursor WHERE job_id = ?::UUID", [job_id])
+    return None if state is None else str(state)
