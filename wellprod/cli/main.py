@@ -316,11 +316,12 @@ def stats(as_json: AsJson = False) -> int:
     months = (
         f"{found.first_month:%Y-%m} to {found.last_month:%Y-%m}" if found.first_month and found.last_month else "none"
     )
+    reporting = screen.number(found.wells_in_last_month)
     screen.show_pairs(
         {
             "Records": screen.number(found.records),
             "Fields": screen.number(found.fields),
-            "Wells": f"{screen.number(found.wells)}; {screen.number(found.wells_in_last_month)} reported the last month",
+            "Wells": f"{screen.number(found.wells)}, of which {reporting} reported the last month",
             "Months": months,
             "Sources": ", ".join(found.data_sources) or "none",
             "Restated": f"{screen.number(found.restated_versions)} older versions kept",

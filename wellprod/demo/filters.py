@@ -17,7 +17,7 @@ _TOKEN = re.compile(
       | (?P<time>\d{4}-\d{2}-\d{2}(?:T[\d:.]+)?(?:Z|[+-]\d{2}:\d{2})?)
       | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
       | (?P<word>[A-Za-z_]\w*)
-      | (?P<mark>[()])
+      | (?P<mark>[^\s\w'])
     )""",
     re.VERBOSE,
 )
@@ -92,8 +92,8 @@ def _tokens(text: str) -> list[Token]:
         match = _TOKEN.match(text, position)
         if match is None:
             raise QueryError(
-                f"$filter cannot be read from {text[position:].strip()[:40]!r} on; allowed are properties, "
-                "comparisons, and, or, not, parentheses, numbers, dates, and 'text', a quote in it doubled."
+                f"$filter cannot be read from {text[position:].strip()[:40]!r} on; allowed are properties in "
+                "ASCII letters and text in single quotes, a quote in it doubled."
             )
         kind = str(match.lastgroup)
         tokens.append(Token(kind, match[kind]))

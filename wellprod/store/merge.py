@@ -101,7 +101,8 @@ class _Merge:
             )
             known = self._sql(
                 "SELECT i.data_source, i.code, coalesce(c.text, i.text) AS known_text, c.text IS NULL AS fresh"
-                " FROM given i LEFT JOIN code_texts c ON c.kind = ? AND c.data_source = i.data_source AND c.code = i.code",
+                " FROM given i LEFT JOIN code_texts c"
+                " ON c.kind = ? AND c.data_source = i.data_source AND c.code = i.code",
                 kind,
                 given=given,
             ).pl()

@@ -1,0 +1,70 @@
+"""What every test gets: a home of its own, no settings of the machine, and a feed over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wellprod.settings import PREFIX, Settings, load_settings
+
+ANP_WELLS = Path(__file__).parents[2] / "shared" / "data" / "anp_wells.json"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(PREFIX) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for one workbench, known to the processes that a test starts too."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv(f"{PREFIX}HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    """Settings for the home of the test, with no long waits."""
+    return load_settings(home=home, feed_retry_seconds=0.01)
+
+
+@pytest.fixture(scope="session")
+def anp_records() -> list[dict[str, Any]]:
+    """The 6,505 records of the ANP wells."""
+    records: list[dict[str, Any]] = json.loads(ANP_WELLS.read_text("utf-8"))["value"]
+    return records
+
+
+class CommandLine:
+    """Runs `wellprod` as a process of its own, as a person does."""
+
+    def __call__(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        with self.started(*arguments, **environment) as process:
+            out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess([*map(str, arguments)], process.returncode, out, err)
+
+    def started(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+        """Start it and give the process."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "wellprod", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "WELLPROD_FEED_RETRY_SECONDS": "0.01", "COLUMNS": "100", **environment},
+        )
+
+
+@pytest.fixture
+def run(home: Path) -> CommandLine:
+    """The command line over the home of the test."""
+    return CommandLine()

@@ -1,0 +1,85 @@
+"""A feed that answers as a test says, over real HTTP: for replies that no sound service gives."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came."""
+
+    path: str
+    options: dict[str, str]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer; text is sent as JSON, anything else is made JSON."""
+
+    body: Any = ""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def scripted_feed(answer: Callable[[Asked], Reply]) -> Iterator[tuple[str, list[Asked]]]:
+    """Serve `answer` and give the address of the service and the list of what it is asked."""
+    asked: list[Asked] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            options = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+            request = Asked(parts.path, options, {name.lower(): value for name, value in self.headers.items()})
+            asked.append(request)
+            reply = answer(request)
+            body = reply.body.encode() if isinstance(reply.body, str) else json.dumps(reply.body).encode()
+            headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **reply.headers}
+            self.send_response(reply.status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def record(well: int, month: str = "2024-01", **changes: Any) -> dict[str, Any]:
+    """Give one record in the shape of the ANP wells."""
+    return {
+        "field_code": 1,
+        "_field_name": "Field",
+        "well_code": well,
+        "_well_reference": f"W-{well}",
+        "well_name": f"Well {well}",
+        "production_period": f"{month}-01T00:00:00+00:00",
+        "days_on_production": 30.0,
+        "oil_production_kbd": 1.5,
+        "gas_production_mmcfd": 2.5,
+        "liquids_production_kbd": 1.75,
+        "water_production_kbd": 0.5,
+        "data_source": "test",
+        "source_data": "made up",
+        "partition_0": "latest",
+        **changes,
+    }

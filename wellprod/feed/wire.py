@@ -1,0 +1,291 @@
+"""One page over HTTP: several attempts within the time given, each whole or nothing.
+
+The only importer of httpx. Credentials go to trusted origins and nowhere else.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import structlog
+import tenacity
+
+from wellprod.errors import (
+    FeedError,
+    FeedPageTooLarge,
+    FeedRefused,
+    FeedSignInRefused,
+    FeedUnreachable,
+    FeedUnreadable,
+    redact,
+)
+from wellprod.feed.page import Content, Page, Place, Reader
+from wellprod.settings import Settings
+
+_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+_REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    body: bytes
+    url: str
+    content_type: str
+
+
+class _Again(Exception):
+    """An attempt that failed in a way that may pass; carries the error and the wait that the feed asked for."""
+
+    def __init__(self, error: FeedError, wait: float | None = None) -> None:
+        self.error = error
+        self.wait = wait
+        super().__init__(str(error))
+
+
+class Stopped(Exception):
+    """The caller asked the client to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A page that came whole: what it says, from which address, in how many seconds."""
+
+    content: Content
+    body: bytes
+    url: str
+    seconds: float
+
+    def page(self, number: int, place: Place | None) -> Page:
+        """Give it as page `number`, after which the feed goes on at `place`."""
+        return Page(number, self.content, self.body, self.seconds, place)
+
+
+class Wire:
+    """The way to one feed.
+
+    Parameters
+    ----------
+    url
+        Its address; it and the origins that the settings allow are trusted with the credentials.
+    settings
+        Credentials, patience and limits (`feed_*`, `page_size`, `page_limit_mb`).
+    notify
+        Told in one line what is waited for.
+    transport
+        Another wire than the network.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        settings: Settings,
+        notify: Callable[[str], None] | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.trusted = {origin_of(url), *(origin_of(allowed) for allowed in settings.feed_allowed_origins)}
+        self.redirected: set[str] = set()
+        self._settings = settings
+        self._notify = notify or (lambda text: None)
+        self._stop = threading.Event()
+        self._fetched_once = False
+        self._client = httpx.Client(transport=transport, timeout=settings.feed_timeout_seconds)
+
+    def close(self) -> None:
+        """End any wait and close the connections."""
+        self._stop.set()
+        self._client.close()
+
+    def fetch(self, url: str, read: Reader) -> Fetched:
+        """Get and read one page.
+
+        Raises
+        ------
+        FeedUnreachable, FeedRefused, FeedUnreadable, FeedPageTooLarge
+            The last attempt failed, or one failed in a way that another would not mend.
+        Stopped
+            The wire was closed.
+        """
+        if self._fetched_once and self._settings.feed_delay_seconds:
+            self._pause(self._settings.feed_delay_seconds)
+        attempts = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._settings.feed_attempts),
+            wait=self._wait,
+            retry=tenacity.retry_if_exception_type(_Again),
+            sleep=self._pause,
+            before_sleep=self._tell,
+            reraise=True,
+        )
+        try:
+            fetched = attempts(self._attempt, url, read)
+        except _Again as again:
+            raise again.error from None
+        self._fetched_once = True
+        return fetched
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        longest = self._settings.feed_retry_max_seconds
+        if isinstance(error, _Again) and error.wait is not None:
+            return min(max(error.wait, 0.0), longest)
+        first = self._settings.feed_retry_seconds
+        backoff = tenacity.wait_exponential(multiplier=first, max=longest) + tenacity.wait_random(0, first)
+        return backoff(state)
+
+    def _tell(self, state: tenacity.RetryCallState) -> None:
+        wait = state.next_action.sleep if state.next_action else 0.0
+        reason = str(state.outcome.exception()) if state.outcome else ""
+        attempt = f"attempt {state.attempt_number + 1} of {self._settings.feed_attempts}"
+        self._notify(f"{attempt} in {wait:.1f} s: {reason}")
+        structlog.get_logger().info("page_retry", attempt=attempt, wait_seconds=round(wait, 2), reason=reason)
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def _attempt(self, url: str, read: Reader) -> Fetched:
+        if self._stop.is_set():
+            raise Stopped
+        began = time.perf_counter()
+        answer = self._get(url)
+        seconds = time.perf_counter() - began
+        try:
+            content = read(answer.body)
+        except FeedUnreadable as error:
+            if "html" in answer.content_type or answer.body.lstrip()[:1] == b"<":
+                raise FeedUnreadable(
+                    f"{redact(url)} answered with a web page in place of records ({answer.content_type}).",
+                    next="This is often a sign-in page: check the address and the WELLPROD_FEED_* credentials.",
+                ) from None
+            error.next = error.next or "Try again later; if it stays so, tell the feed's operator."
+            raise _Again(error) from None
+        return Fetched(content, answer.body, answer.url, seconds)
+
+    def _get(self, url: str) -> _Answer:
+        """Get the whole body within the time-out, following redirects; credentials go to trusted origins only."""
+        deadline = time.monotonic() + self._settings.feed_timeout_seconds
+        for _ in range(_REDIRECTS + 1):
+            trusted = origin_of(url) in self.trusted
+            try:
+                with self._client.stream("GET", url, headers=self._headers(trusted), auth=self._auth(trusted)) as r:
+                    if r.is_redirect and "location" in r.headers:
+                        url = urljoin(url, r.headers["location"])
+                        self.redirected.add(origin_of(url))
+                        continue
+                    self._check_status(r, url, trusted)
+                    return _Answer(self._body(r, url, deadline), url, r.headers.get("content-type", "no type"))
+            except httpx.TimeoutException:
+                raise self._too_slow(url) from None
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                raise self._unreachable(url, error) from None
+        raise FeedRefused(f"{redact(url)} redirects more than {_REDIRECTS} times.", next="Check the address.")
+
+    def _body(self, response: httpx.Response, url: str, deadline: float) -> bytes:
+        limit = self._settings.page_limit_mb * 1_000_000
+        chunks, size = [], 0
+        for chunk in response.iter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise FeedPageTooLarge(
+                    f"A page of {redact(url)} is larger than {self._settings.page_limit_mb} MB.",
+                    next="Ask for smaller pages with --page-size, or raise WELLPROD_PAGE_LIMIT_MB.",
+                )
+            if time.monotonic() > deadline:
+                raise self._too_slow(url)
+        return b"".join(chunks)
+
+    def _headers(self, trusted: bool) -> dict[str, str]:
+        headers = {
+            "Accept": "application/json;odata.metadata=minimal",
+            "OData-MaxVersion": "4.0",
+            "Prefer": f"odata.maxpagesize={self._settings.page_size}",
+            "User-Agent": "wellprod",
+        }
+        settings = self._settings
+        if trusted and settings.feed_token:
+            headers["Authorization"] = f"Bearer {settings.feed_token.get_secret_value()}"
+        if trusted and settings.feed_api_key:
+            headers[settings.feed_api_key_header] = settings.feed_api_key.get_secret_value()
+        return headers
+
+    def _auth(self, trusted: bool) -> httpx.Auth | None:
+        settings = self._settings
+        if trusted and settings.feed_user and not settings.feed_token:
+            password = settings.feed_password.get_secret_value() if settings.feed_password else ""
+            return httpx.BasicAuth(settings.feed_user, password)
+        return None
+
+    def _check_status(self, response: httpx.Response, url: str, trusted: bool) -> None:
+        status = response.status_code
+        if status == HTTPStatus.OK:
+            return
+        said = f"{redact(url)} answered {status} {response.reason_phrase}"
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            settings = self._settings
+            used = "a bearer token" if settings.feed_token else "user and password" if settings.feed_user else None
+            used = used or ("an API key" if settings.feed_api_key else "no credentials")
+            if not trusted:
+                used = "no credentials, since a redirect led there from another origin"
+            raise FeedSignInRefused(
+                f"{said}; it was asked with {used}.",
+                next="Check WELLPROD_FEED_USER and WELLPROD_FEED_PASSWORD, WELLPROD_FEED_TOKEN or"
+                " WELLPROD_FEED_API_KEY, and the address.",
+                status=status,
+            )
+        if status in _AGAIN:
+            error = FeedRefused(f"{said}.", next="Try again later.", status=status)
+            raise _Again(error, _retry_after(response.headers.get("retry-after")))
+        raise FeedRefused(f"{said}.", next="Check the address and the options of the feed.", status=status)
+
+    def _too_slow(self, url: str) -> _Again:
+        limit = self._settings.feed_timeout_seconds
+        return _Again(
+            FeedUnreachable(
+                f"{origin_of(url)} did not answer whole within {limit:g} seconds.",
+                next="Try again, ask for smaller pages with --page-size, or raise WELLPROD_FEED_TIMEOUT_SECONDS.",
+            )
+        )
+
+    def _unreachable(self, url: str, error: Exception) -> Exception:
+        unreachable = FeedUnreachable(
+            f"{origin_of(url)} cannot be reached: {str(error) or type(error).__name__}.",
+            next="Check the address and the network, then try again.",
+        )
+        return unreachable if _is_unknown_host(error) and not self._fetched_once else _Again(unreachable)
+
+
+def origin_of(url: str) -> str:
+    """Give scheme, host and port of an address, the part that credentials are trusted to."""
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme.lower())
+    return f"{parts.scheme.lower()}://{(parts.hostname or '').lower()}:{parts.port or default}"
+
+
+def _is_unknown_host(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return error.errno == socket.EAI_NONAME
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Read Retry-After as seconds or as a date (RFC 9110, 10.2.3); None for anything else."""
+    if text is None:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
