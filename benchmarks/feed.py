@@ -41,7 +41,7 @@ class _Pages:
 
 async def _serve(records: int) -> None:
     server = await asyncio.start_server(lambda reader, writer: _answer(pages, reader, writer), "127.0.0.1", 0)
-    root = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    root = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     pages = _Pages(records, root)
     print(root, flush=True)
     await server.serve_forever()

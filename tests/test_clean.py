@@ -152,7 +152,7 @@ def test_a_monthly_volume_becomes_a_calendar_day_rate() -> None:
 
 
 def test_a_producing_day_rate_becomes_a_calendar_day_rate_or_a_reject() -> None:
-    """20 bbl a producing day on 15 of 30 days is 10 a calendar day; without days it cannot be told, but zero is zero."""
+    """20 bbl a producing day on 15 of 30 days is 10 a calendar day; without days it is a reject, unless zero."""
     month = {"Well": 1, "Month": "2024-04-01"}
     rows = [{**month, "Oil": 20, "Days": 15}, {**month, "Oil": 20}, {**month, "Oil": 0}, {**month, "Oil": None}]
     result = cleaned(rows, profile_of(figures="producing-day rate"))

@@ -16,6 +16,13 @@ def _redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappin
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
+def get_logger() -> Any:
+    """Give the logger; where nobody has configured the logs, it is as quiet as the settings' default."""
+    if not structlog.is_configured():
+        configure_logs()
+    return structlog.get_logger()
+
+
 def configure_logs(level: str = "WARNING", form: str = "console") -> None:
     """Send log lines of at least `level` to stderr, for people (`console`) or for programs (`json`)."""
     renderer: Any = (

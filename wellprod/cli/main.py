@@ -118,9 +118,9 @@ def _stopping_on_signals() -> Iterator[Any]:
     stop = StopRequest()
 
     def ask(number: int, _: Any) -> None:
-        if stop:
+        if stop.is_asked:
             raise KeyboardInterrupt
-        stop(number)
+        stop.ask(number)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -16,6 +16,7 @@ from wellprod.errors import ExportError, WellprodError
 from wellprod.export.formats import find_format
 from wellprod.export.targets import replacing
 from wellprod.jobs import Ledger, Status
+from wellprod.log import get_logger
 from wellprod.settings import Settings
 from wellprod.store import Store
 
@@ -138,7 +139,7 @@ class _Export:
         self.began = time.monotonic()
 
     def note_smaller(self, batch_records: int) -> None:
-        structlog.get_logger().warning("export_batch_halved", reason="memory ran short", batch_records=batch_records)
+        get_logger().warning("export_batch_halved", reason="memory ran short", batch_records=batch_records)
         self.batch_records = batch_records
 
     def watched(self, batches: Iterator[pl.DataFrame], total: int) -> Iterator[pl.DataFrame]:

@@ -9,11 +9,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import structlog
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from wellprod.errors import ProfileError
 from wellprod.feed.units import parse_unit
+from wellprod.log import get_logger
 from wellprod.schema import FIGURES, KEY, RECORD, STAMPS
 
 RATES = tuple(name for name in FIGURES if name != "days_on_production")
@@ -135,7 +135,7 @@ def load_profiles(folder: Path | None = None) -> dict[str, Profile]:
         try:
             profiles[path.stem] = read_profile(path)
         except ProfileError as error:
-            structlog.get_logger().warning("profile_skipped", profile=str(path), reason=error.message)
+            get_logger().warning("profile_skipped", profile=str(path), reason=error.message)
     for item in resources.files("wellprod.feed").joinpath("profiles").iterdir():
         name = item.name.removesuffix(".toml")
         if item.name.endswith(".toml") and name not in profiles:

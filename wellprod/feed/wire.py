@@ -16,7 +16,6 @@ from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
 import httpx
-import structlog
 import tenacity
 
 from wellprod.errors import (
@@ -29,6 +28,7 @@ from wellprod.errors import (
     redact,
 )
 from wellprod.feed.page import Content, Page, Place, Reader
+from wellprod.log import get_logger
 from wellprod.settings import Settings
 
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
@@ -145,7 +145,7 @@ class Wire:
         reason = str(state.outcome.exception()) if state.outcome else ""
         attempt = f"attempt {state.attempt_number + 1} of {self._settings.feed_attempts}"
         self._notify(f"{attempt} in {wait:.1f} s: {reason}")
-        structlog.get_logger().info("page_retry", attempt=attempt, wait_seconds=round(wait, 2), reason=reason)
+        get_logger().info("page_retry", attempt=attempt, wait_seconds=round(wait, 2), reason=reason)
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):

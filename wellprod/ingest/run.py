@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal as signals
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.state import ImportState
 from wellprod.ingest.summary import ImportSummary, Progress, progress_of
 from wellprod.jobs import Job, Ledger, Status
+from wellprod.log import get_logger
 from wellprod.settings import Settings
 from wellprod.store import Store, load_cursor
 
@@ -41,12 +42,14 @@ class StopRequest:
         self.signal: int | None = None
         self._event = threading.Event()
 
-    def __call__(self, signal: int | None = None) -> None:
+    def ask(self, signal: int | None = None) -> None:
         """Ask the import to stop."""
         self.signal = signal
         self._event.set()
 
-    def __bool__(self) -> bool:
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody asked."""
         return self._event.is_set()
 
 
@@ -127,7 +130,7 @@ class _Import:
         self.stop = stop
         self.ledger = Ledger(settings.jobs_path)
         self.store = Store(settings.store_path, settings.store_wait_seconds, settings.store_memory)
-        self.log = structlog.get_logger()
+        self.log = get_logger()
         self.began = time.monotonic()
         self.state = ImportState()
         self.before_run = ImportState()
@@ -154,7 +157,7 @@ class _Import:
             error["next"] = f"{failure.next} {self._how_to_go_on()}".strip()
         except KeyboardInterrupt:
             status = Status.CANCELLED
-            self.stop(signals.SIGINT)
+            self.stop.ask(signals.SIGINT)
         except BaseException as failure:
             self._finish(
                 Status.FAILED,
@@ -235,7 +238,7 @@ class _Import:
         return limit is not None and self.state.pages + self.state.failed_pages + waiting >= limit
 
     def _is_stopped(self) -> bool:
-        return bool(self.stop) or self.ledger.is_cancel_requested(self.job.job_id)
+        return self.stop.is_asked or self.ledger.is_cancel_requested(self.job.job_id)
 
     def _how_to_go_on(self) -> str:
         stored = f"{self.state.processed:,} records of {self.state.pages:,} pages are stored."
@@ -250,12 +253,10 @@ class _Import:
                 self._recognise(file.first_records())
             yield from file.pages(self._read, self.state.place)
             return
-        names = [self.profile.entity_set] if self.profile else [p.entity_set for p in self._known_profiles()]
-        self.feed = feed = self._feed(names)
-        if self.profile is None and (self.request.paging == "skip" or self.request.since):
-            self._recognise(feed.sample())
-        if self.request.since and self.profile:
-            self.feed = feed = self._feed(names, self.profile.since_filter(str(self.request.first_month)))
+        if self.profile is None and (self.request.paging == "skip" or self.request.first_month):
+            with closing(self._feed()) as feed:
+                self._recognise(feed.sample())
+        self.feed = feed = self._feed()
         place = self._place_with_secrets()
         if self.request.paging == "skip":
             order_by = self.profile.order_by if self.profile else ()
@@ -263,13 +264,16 @@ class _Import:
         else:
             yield from self._from_saved_link(place, lambda p: feed.pages(self._read, p))
 
-    def _feed(self, entity_sets: list[str], filter: str | None = None) -> ODataFeed:
+    def _feed(self) -> ODataFeed:
+        known = [self.profile] if self.profile else load_profiles(self.settings.profiles_path).values()
+        since = self.request.first_month
         return ODataFeed(
-            self.request.source, self.settings, entity_sets=entity_sets, filter=filter, notify=self._wait_for
+            self.request.source,
+            self.settings,
+            entity_sets=[profile.entity_set for profile in known],
+            filter=self.profile.since_filter(since) if self.profile and since else None,
+            notify=self._wait_for,
         )
-
-    def _known_profiles(self) -> list[Profile]:
-        return list(load_profiles(self.settings.profiles_path).values())
 
     def _wait_for(self, text: str) -> None:
         self.waiting_for = text
@@ -371,8 +375,7 @@ class _Import:
                 rejects += self._rejects(group, by_page)
             for part in rejects:
                 writing.keep_rejects(part, job_id=self.job.job_id)
-                state.failed += part.height
-                state.count_reasons(Counter(part["reason"].to_list()))
+                state.add_rejects(part["reason"])
             state.elapsed_seconds = self.before_run.elapsed_seconds + time.monotonic() - self.began
             writing.save_cursor(self.job.job_id, state.to_text())
         self.state = state
@@ -388,7 +391,7 @@ class _Import:
             state.total += page.rows.height
             state.pass_records += page.rows.height
             state.request_seconds += page.seconds
-            state.findings.update(cleaned.findings)
+            state.add_findings(cleaned.findings)
         for failed in group.failed:
             state.failed_pages += 1
             start = f"--paging skip --page-size {self.request.page_size} --start-page {failed.number} --max-pages 1"

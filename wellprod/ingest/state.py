@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -36,8 +36,8 @@ class ImportState:
     elapsed_seconds: float = 0.0
     request_seconds: float = 0.0
     database_seconds: float = 0.0
-    reject_reasons: Counter[str] = field(default_factory=Counter)
-    findings: Counter[str] = field(default_factory=Counter)
+    reject_reasons: dict[str, int] = field(default_factory=dict)
+    findings: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     file_mark: str | None = None
@@ -50,14 +50,7 @@ class ImportState:
     def from_text(cls, text: str) -> ImportState:
         """Read it back."""
         values = orjson.loads(text)
-        return cls(
-            **{
-                **values,
-                "place": Place(**values["place"]),
-                "reject_reasons": Counter(values["reject_reasons"]),
-                "findings": Counter(values["findings"]),
-            }
-        )
+        return cls(**{**values, "place": Place(**values["place"])})
 
     @property
     def processed(self) -> int:
@@ -74,10 +67,16 @@ class ImportState:
         if len(self.errors) < _KEPT_ERRORS:
             self.errors.append(error)
 
-    def count_reasons(self, reasons: Counter[str]) -> None:
-        """Add rejects by their reason without its value."""
-        for reason, count in reasons.items():
-            self.reject_reasons[reason.partition(":")[0]] += count
+    def add_rejects(self, reasons: Iterable[str]) -> None:
+        """Add rejects, counted by their reason without its value."""
+        for reason in reasons:
+            self.failed += 1
+            _count(self.reject_reasons, reason.partition(":")[0], 1)
+
+    def add_findings(self, findings: Mapping[str, int]) -> None:
+        """Add breaches of quality rules."""
+        for rule, count in findings.items():
+            _count(self.findings, rule, count)
 
     def total_pages(self) -> int | None:
         """Give the pages there are: all that were read at the end, an estimate from the feed's count before."""
@@ -90,3 +89,7 @@ class ImportState:
     def missing_records(self) -> int:
         """Give how many records fewer came than the feed had counted."""
         return max((self.expected_records or 0) - self.pass_records, 0)
+
+
+def _count(counts: dict[str, int], name: str, count: int) -> None:
+    counts[name] = counts.get(name, 0) + count

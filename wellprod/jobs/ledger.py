@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from filelock import FileLock
 
 from wellprod.errors import BusinessRuleViolation, JobError, JobNotFound
 from wellprod.jobs.process import ProcessMark
 
 SINGLE_IMPORT_RULE = "SINGLE_IMPORT_RULE"
 _SILENT_SECONDS = 60.0
+_WAIT_SECONDS = 30
 
 
 class Status(StrEnum):
@@ -107,7 +109,9 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, poolclass=sa.NullPool)
+        self._engine = sa.create_engine(
+            f"sqlite:///{path}", connect_args={"timeout": _WAIT_SECONDS}, poolclass=sa.NullPool
+        )
         self._is_made = False
 
     def create(self, kind: str, parameters: Mapping[str, Any]) -> Job:
@@ -224,32 +228,40 @@ class Ledger:
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         with self._explaining():
-            if not self._is_made:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                with self._engine.connect() as connection:
-                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-                    _metadata.create_all(connection)
-                    connection.commit()
-                self._is_made = True
+            self._make()
             with self._engine.begin() as connection:
                 yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        # A ledger that is only read leaves no file behind.
-        engine = self._engine if self.path.exists() else sa.create_engine("sqlite://", poolclass=sa.StaticPool)
-        with self._explaining(), engine.connect() as connection:
-            if engine is not self._engine:
-                _metadata.create_all(connection)
-            yield connection
+        with self._explaining():
+            if self.path.exists():
+                self._make()
+                with self._engine.connect() as connection:
+                    yield connection
+            else:  # a ledger that is only read leaves no file behind
+                with sa.create_engine("sqlite://", poolclass=sa.StaticPool).connect() as connection:
+                    _metadata.create_all(connection)
+                    yield connection
+
+    def _make(self) -> None:
+        """Make the file and its table once; SQLite does not wait while another process does the same."""
+        if self._is_made:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_suffix(".lock"), timeout=_WAIT_SECONDS), self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            _metadata.create_all(connection)
+            connection.commit()
+        self._is_made = True
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
         try:
             yield
-        except (sa.exc.OperationalError, sa.exc.DatabaseError, OSError) as error:
-            if isinstance(error, sa.exc.IntegrityError):
-                raise
+        except sa.exc.IntegrityError:
+            raise
+        except (sa.exc.DatabaseError, OSError) as error:
             raise JobError(
                 f"The job ledger {self.path} cannot be used: {getattr(error, 'orig', None) or error}.",
                 next="Make room or give the right to write there, or choose another folder with WELLPROD_HOME.",
