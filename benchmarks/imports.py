@@ -50,7 +50,7 @@ def by_dlt(url: str, run: int) -> dict[str, Any]:
     root, _, name = url.rpartition("/")
     paginator = {"type": "json_link", "next_url_path": "'@odata.nextLink'"}
     endpoint = {"path": name, "data_selector": "value", "paginator": paginator}
-    table = {"name": "production", "primary_key": list(KEY), "write_disposition": "merge", "endpoint": endpoint}
+    table: Any = {"name": "production", "primary_key": list(KEY), "write_disposition": "merge", "endpoint": endpoint}
     with tempfile.TemporaryDirectory() as home:
         store = f"{home}/store.duckdb"
         with stopwatch() as watch:

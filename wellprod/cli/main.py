@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from click import ClickException
+from typer.exceptions import TyperException
 
 from wellprod.cli import screen
 from wellprod.errors import StoreMissing, UsageError, WellprodError
@@ -53,12 +53,11 @@ def main() -> None:
             raise
         _tell(error.as_dict(), as_json)
         sys.exit(error.exit_code)
-    except ClickException as error:
-        if as_json:
-            _tell({"code": UsageError.code, "message": error.format_message(), "next": "See --help."}, as_json)
-        else:
-            error.show()
-        sys.exit(error.exit_code)
+    except TyperException as error:
+        command = " ".join(["wellprod", *(a for a in arguments[:1] if not a.startswith("-")), "--help"])
+        if message := error.format_message():  # there is none where the help was shown in its place
+            _tell({"code": UsageError.code, "message": message, "next": f"See: {command}"}, as_json)
+        sys.exit(UsageError.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         screen.err.print("Stopped.")
         sys.exit(128 + signal.SIGINT)

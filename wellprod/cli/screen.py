@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from wellprod.ingest import ImportSummary
-from wellprod.ingest import Progress as ImportProgress
-from wellprod.jobs import Job
+if TYPE_CHECKING:
+    import polars as pl
+
+    from wellprod.ingest import ImportSummary
+    from wellprod.ingest import Progress as ImportProgress
+    from wellprod.jobs import Job
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -100,7 +102,7 @@ def live_bar(title: str) -> Iterator[_Bar]:
         BarColumn(bar_width=24),
         TextColumn("{task.fields[text]}"),
     )
-    with Progress(*columns, console=err, transient=True, refresh_per_second=8) as progress:
+    with Progress(*columns, console=err, transient=True, refresh_per_second=8, disable=not err.is_terminal) as progress:
         yield _Bar(progress, progress.add_task(title, total=None, text="starting"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,11 +49,20 @@ def _clear_dead_parts(target: Path) -> None:
 def _explained(target: Path, error: OSError) -> ExportError:
     if isinstance(error, FileExistsError):
         error = NotADirectoryError(errno.ENOTDIR, f"{error.filename} is no folder")
+    number = error.errno or _number_in(str(error))
     advice = {
         errno.ENOSPC: "Make room on the disk, then export again.",
         errno.EDQUOT: "Make room in your quota, then export again.",
         errno.EFBIG: "Choose a disk that takes larger files.",
         errno.EISDIR: "Give the path of a file.",
         errno.ENOTDIR: "Give a path whose folders are folders.",
-    }.get(error.errno or 0, "Give a path that you may write, with --output.")
-    return ExportError(f"{target} cannot be written: {error.strerror or error}. No partial file is left.", next=advice)
+    }.get(number, "Give a path that you may write, with --output.")
+    return ExportError(
+        f"{target} cannot be written: {os.strerror(number) if number else error}. No partial file is left.", next=advice
+    )
+
+
+def _number_in(text: str) -> int:
+    """Give the number of the error that a library written in Rust tells in words only."""
+    found = re.search(r"os error (\d+)", text)
+    return int(found[1]) if found else 0

@@ -18,11 +18,10 @@ from wellprod.errors import (
     FeedRefused,
     FeedSignInRefused,
     FeedUnreadable,
-    UsageError,
     redact,
 )
 from wellprod.feed.page import Content, FailedPage, Page, Place, Reader, first_rows, is_service_document
-from wellprod.feed.wire import Fetched, Wire, origin_of
+from wellprod.feed.wire import Fetched, Wire, check_address, origin_of
 from wellprod.settings import Settings
 
 _OPTION_REFUSED = {400, 404, 501}
@@ -64,17 +63,7 @@ class ODataFeed:
         notify: Callable[[str], None] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(
-                f"{url!r} is no feed address.",
-                next="Give one such as https://host/odata/WellProduction, or a file.",
-            )
-        if parts.username or parts.password:
-            raise UsageError(
-                "The feed address holds a user or a password.",
-                next="Take them out and set WELLPROD_FEED_USER and WELLPROD_FEED_PASSWORD.",
-            )
+        check_address(url)
         self.url = url
         self.warnings: list[str] = []
         self.count: int | None = None

@@ -25,6 +25,7 @@ from wellprod.errors import (
     FeedSignInRefused,
     FeedUnreachable,
     FeedUnreadable,
+    UsageError,
     redact,
 )
 from wellprod.feed.page import Content, Page, Place, Reader
@@ -261,6 +262,26 @@ class Wire:
             next="Check the address and the network, then try again.",
         )
         return unreachable if _is_unknown_host(error) and not self._fetched_once else _Again(unreachable)
+
+
+def check_address(url: str) -> None:
+    """Check that `url` is an address that can be read.
+
+    Raises
+    ------
+    UsageError
+        It is none, or carries a user or a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(
+            f"{url!r} is no feed address.", next="Give one such as https://host/odata/WellProduction, or a file."
+        )
+    if parts.username or parts.password:
+        raise UsageError(
+            "The feed address holds a user or a password.",
+            next="Take them out and set WELLPROD_FEED_USER and WELLPROD_FEED_PASSWORD.",
+        )
 
 
 def origin_of(url: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wellprod.errors import UsageError, mask_secrets, unmask_secrets
+from wellprod.feed.wire import check_address
 from wellprod.settings import PAGE_SIZES, Settings
 
 
@@ -47,6 +48,8 @@ class ImportRequest:
     since: str | None = None
 
     def __post_init__(self) -> None:
+        if not self.is_file:
+            check_address(self.source)
         if self.page_size not in PAGE_SIZES:
             raise UsageError(f"page size {self.page_size} is not allowed; it must be from 1 to 5000.")
         if self.paging not in ("server", "skip"):

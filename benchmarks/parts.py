@@ -1,0 +1,173 @@
+"""The parts: what is run, on how many records, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import merge
+from benchmarks.feed import feed
+from benchmarks.measure import Runs, Task, in_turn, run_once
+from benchmarks.report import Row
+from benchmarks.stores import WELL_MONTHS, Order, build
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured: records, and runs of each thing."""
+
+    repeats: int = 5
+    imported: int = 1_000_000
+    imported_least: int = 300_000
+    imported_most: int = 3_000_000
+    by_dlt: int = 200_000
+    stored_few: int = 1_000_000
+    stored_many: int = 10_000_000
+    exported_in_little: int = 500_000
+    export_memory: str = "2GB"
+    export_threads: int = 4
+
+
+QUICK = Size(
+    repeats=3,
+    imported=100_000,
+    imported_least=50_000,
+    imported_most=200_000,
+    by_dlt=20_000,
+    stored_few=100_000,
+    stored_many=1_000_000,
+    exported_in_little=100_000,
+)
+
+
+def imports(size: Size, folder: Path) -> list[Row]:
+    """Measure the import against the floor, against dlt, and its memory."""
+    with feed(max(size.imported, size.imported_most, size.by_dlt)) as root:
+
+        def task(name: str, function: str, records: int) -> Task:
+            return Task(name, f"imports:{function}", {"url": f"{root}/{records}/WellProduction"})
+
+        runs = in_turn(
+            [
+                task("floor", "floor", size.imported),
+                task("wellprod", "by_wellprod", size.imported),
+                task("wellprod, least", "by_wellprod", size.imported_least),
+                task("wellprod, most", "by_wellprod", size.imported_most),
+            ],
+            size.repeats,
+        )
+        rival = in_turn(
+            [task("wellprod", "by_wellprod", size.by_dlt), task("dlt", "by_dlt", size.by_dlt)], size.repeats
+        )
+    _check({"floor": size.imported, "wellprod": size.imported, "wellprod, most": size.imported_most}, runs)
+    _check({"wellprod": size.by_dlt, "dlt": size.by_dlt}, rival)
+    least, middle, most = (runs[name] for name in ("wellprod, least", "wellprod", "wellprod, most"))
+    growth = most.most_memory_mb / least.most_memory_mb
+    return [
+        Row(f"import of {size.imported:,} / download and parse", _against(middle, runs["floor"]), _ratio(runs), 2.0),
+        Row(
+            f"dlt / import, {size.by_dlt:,} records",
+            _against(rival["dlt"], rival["wellprod"]),
+            rival["dlt"].median / rival["wellprod"].median,
+            30.0,
+            at_least=True,
+        ),
+        Row(
+            f"peak memory of an import of {size.imported:,}",
+            _speed(middle, size.imported),
+            middle.most_memory_mb,
+            400.0,
+            " MB",
+        ),
+        Row(
+            f"peak memory, {size.imported_most:,} / {size.imported_least:,}",
+            f"{most.most_memory_mb:.0f} / {least.most_memory_mb:.0f} MB",
+            growth,
+            1.1,
+        ),
+    ]
+
+
+def merges(size: Size, folder: Path) -> list[Row]:
+    """Measure one commit into a small and a large store, for each order and kind."""
+    rows: list[Row] = []
+    orders: tuple[Order, ...] = ("well", "month")
+    for order in orders:
+        stores = {records: folder / f"{order}-{records}.duckdb" for records in (size.stored_few, size.stored_many)}
+        for records, path in stores.items():
+            build(path, records, order)
+        for kind in merge.KINDS:
+            few, many = (
+                Task(
+                    f"{kind}, {order}, {records:,}",
+                    "merge:commit",
+                    {"path": str(path), "kind": kind, "wells": records // WELL_MONTHS},
+                )
+                for records, path in stores.items()
+            )
+            runs = in_turn([few, many], size.repeats)
+            sizes = f"{size.stored_many:,} / {size.stored_few:,}"
+            what = f"commit of {merge.GROUP_RECORDS:,} {kind}, store by {order}, {sizes}"
+            value = runs[many.name].median / runs[few.name].median
+            rows.append(Row(what, _against(runs[many.name], runs[few.name]), value, 1.5))
+        for path in stores.values():
+            path.unlink()
+    return rows
+
+
+def exports(size: Size, folder: Path) -> list[Row]:
+    """Measure the export against COPY, its memory, and that little memory gives the same file."""
+    large, small = folder / "large", folder / "small"
+    for home, records in ((large, size.stored_many), (small, size.exported_in_little)):
+        home.mkdir()
+        build(home / "wells_production.duckdb", records, "month")
+    given = {"home": str(large), "memory": size.export_memory, "threads": size.export_threads}
+    tasks = [Task("copy", "export:by_copy", given), Task("wellprod", "export:by_wellprod", given)]
+    runs = in_turn(tasks, size.repeats)
+    digests = [
+        run_once(Task("", "export:by_wellprod", {"home": str(small), "memory": memory, "threads": 2}))
+        for memory in (size.export_memory, "64MB")
+    ]
+    value = runs["wellprod"].median / runs["copy"].median
+    same = digests[0]["digest"] == digests[1]["digest"]
+    limit = float(size.export_memory.removesuffix("GB")) * 1000
+    return [
+        Row(f"export of {size.stored_many:,} / COPY", _against(runs["wellprod"], runs["copy"]), value, 1.1),
+        Row(
+            f"peak memory of the export, limit {size.export_memory}",
+            f"COPY: {runs['copy'].most_memory_mb:.0f} MB",
+            runs["wellprod"].most_memory_mb,
+            limit,
+            " MB",
+        ),
+        Row(
+            f"{size.exported_in_little:,} records with 64MB: the same bytes",
+            f"batches of {digests[1]['smallest_batch']:,} or more",
+            float(same),
+            1.0,
+            at_least=True,
+        ),
+    ]
+
+
+PARTS: dict[str, Callable[[Size, Path], list[Row]]] = {"imports": imports, "merges": merges, "exports": exports}
+"""Every part by its name."""
+
+
+def _ratio(runs: dict[str, Runs]) -> float:
+    return runs["wellprod"].median / runs["floor"].median
+
+
+def _against(one: Runs, other: Runs) -> str:
+    return f"{one.median:.3g} s ({one.spread}) / {other.median:.3g} s ({other.spread})"
+
+
+def _speed(runs: Runs, records: int) -> str:
+    return f"{records / runs.median:,.0f} records a second"
+
+
+def _check(records: dict[str, int], runs: dict[str, Runs]) -> None:
+    for name, wanted in records.items():
+        if wrong := [r["records"] for r in runs[name].results if r["records"] != wanted]:
+            raise SystemExit(f"{name}: {wrong[0]:,} records came, not {wanted:,}.")
