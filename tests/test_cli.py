@@ -255,6 +255,8 @@ def test_a_held_or_newer_store_is_told(run: CommandLine, feed_url: str, settings
 def test_a_wrong_setting_is_told(run: CommandLine, feed_url: str) -> None:
     """A setting from the environment that is not allowed is wrong use."""
     assert_clear(run("import", feed_url, WELLPROD_PAGE_SIZE="9999"), 2, "WELLPROD_PAGE_SIZE", "from 1 to 5000")
+    wrong_rule = run("import", feed_url, WELLPROD_REJECT_RULES="negative_rate,odd")
+    assert_clear(wrong_rule, 2, "names 'odd', which is no quality rule", "Rules: negative_rate, negative_days")
 
 
 def test_debug_shows_the_traceback(run: CommandLine) -> None:

@@ -125,7 +125,7 @@ def show_import(summary: ImportSummary) -> None:
     failed = f", [red]{number(pages['failed_pages'])} failed[/]" if pages["failed_pages"] else ""
     table.add_row(
         "Pages",
-        f"{number(pages['processed_pages'])} of {number(pages['page_size'])} records asked for{failed}",
+        f"{number(pages['processed_pages'])}{failed}, asked for {number(pages['page_size'])} records each",
     )
     table.add_row(
         "Time",

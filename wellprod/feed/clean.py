@@ -13,6 +13,7 @@ from datetime import date
 
 import polars as pl
 
+from wellprod.errors import SettingsError
 from wellprod.feed.profile import RATES, Profile
 from wellprod.feed.units import parse_unit, scaled
 from wellprod.schema import CONTENT, FIGURES, RECORD
@@ -33,6 +34,21 @@ RULES: dict[str, str] = {
     "nothing_reported": "no rate reported at all",
 }
 """The quality rules that one row can answer, and what breaks them (petroleum reference C4)."""
+
+
+def check_rules(names: Sequence[str]) -> None:
+    """Check that each of `names` is a quality rule.
+
+    Raises
+    ------
+    SettingsError
+        One is none; the message lists the rules.
+    """
+    for name in names:
+        if name not in RULES:
+            raise SettingsError(
+                f"WELLPROD_REJECT_RULES names {name!r}, which is no quality rule.", next=f"Rules: {', '.join(RULES)}."
+            )
 
 
 @dataclass(frozen=True, slots=True)

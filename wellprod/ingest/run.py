@@ -16,7 +16,7 @@ import polars as pl
 import structlog
 
 from wellprod.errors import FeedRefused, WellprodError, mask_secrets, unmask_secrets
-from wellprod.feed.clean import Cleaned, clean
+from wellprod.feed.clean import Cleaned, check_rules, clean
 from wellprod.feed.jsonfile import JsonFile
 from wellprod.feed.odata import ODataFeed
 from wellprod.feed.page import Content, FailedPage, Page, Place, first_rows, read_content
@@ -60,9 +60,10 @@ def start_import(request: ImportRequest, settings: Settings, **watching: Any) ->
     ------
     BusinessRuleViolation
         Another import runs; `details["job_id"]` is its id.
-    ProfileError
-        The profile that was asked for does not exist or is wrong.
+    ProfileError, SettingsError
+        The profile that was asked for, or a rule that rejects, does not exist or is wrong.
     """
+    check_rules(settings.reject_rules)
     if request.profile:
         find_profile(request.profile, settings.profiles_path)
     job = Ledger(settings.jobs_path).create("import", request.as_parameters())
