@@ -262,7 +262,7 @@ def test_an_expired_next_link_means_page_one_again(settings: Settings) -> None:
         expired.append(True)
         done = resume_import(job_id, settings)
     assert (done.status, done.exit_code, counted(done)) == (Status.COMPLETED, 0, (4, 2, 0, 0))
-    assert "expired; the feed is read again from page one" in done.state.warnings[0]
+    assert "expired; all is read again from page one" in done.state.warnings[0]
 
 
 def test_a_file_cut_off_fails_and_the_whole_one_resumes(settings: Settings, tmp_path: Path) -> None:

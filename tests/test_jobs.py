@@ -53,6 +53,7 @@ def test_one_lifecycle(ledger: Ledger) -> None:
     assert [job.job_id for job in ledger.jobs(limit=1, offset=1)] == [first.job_id]
     done = ledger.get(first.job_id.upper())
     assert (done.status, done.summary, done.progress) == (Status.COMPLETED, {"x": 1}, {"records_processed": 5})
+    assert ledger.get(first.job_id[:8]).job_id == first.job_id
     assert done.execution_time_seconds is not None and done.execution_time_seconds >= 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from wellprod.cli import screen
+from wellprod.cli import screen, work
 from wellprod.errors import BusinessRuleViolation, FeedUnreachable, UsageError
 from wellprod.jobs import Status
 from wellprod.settings import Settings
@@ -79,7 +79,7 @@ def run_demo(settings: Settings, *, wells: int, months: int) -> int:
         The store holds records of another source; a demo never mixes with them.
     """
     from wellprod.analysis.overview import largest_wells
-    from wellprod.cli.main import _export_all, _stopping_on_signals
+    from wellprod.export import ExportRequest
     from wellprod.ingest import ImportRequest, start_import
 
     store = Store(settings.store_path, settings.store_wait_seconds)
@@ -87,13 +87,13 @@ def run_demo(settings: Settings, *, wells: int, months: int) -> int:
     with _feed_process(wells, months) as url:
         screen.out.print(f"[bold]1.[/] A feed of {screen.number(wells)} generated wells at {url}")
         request = ImportRequest(url, page_size=5000)
-        with _stopping_on_signals() as stop, screen.live_bar("Importing") as bar:
-            summary = start_import(request, settings, on_progress=bar.imported, stop=stop)
+        with work.watched_import() as watching:
+            summary = start_import(request, settings, **watching)
     screen.out.print("[bold]2.[/] Imported, page by page, into DuckDB")
-    screen.show_import(summary)
+    screen.show_import(summary, settings.store_path)
     if summary.status != Status.COMPLETED:
         return summary.exit_code
-    result = _export_all(settings)
+    result = work.export(ExportRequest(), settings)
     screen.out.print("[bold]3.[/] Exported as CSV")
     screen.show_pairs(
         {

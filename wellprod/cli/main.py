@@ -6,15 +6,13 @@ import json
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import screen
+from wellprod.cli import screen, work
 from wellprod.errors import StoreMissing, UsageError, WellprodError
 from wellprod.settings import Settings, load_settings
 
@@ -109,26 +107,6 @@ def _settings(**given: Any) -> Settings:
     return settings
 
 
-@contextmanager
-def _stopping_on_signals() -> Iterator[Any]:
-    """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second one breaks off at once."""
-    from wellprod.ingest import StopRequest
-
-    stop = StopRequest()
-
-    def ask(number: int, _: Any) -> None:
-        if stop.is_asked:
-            raise KeyboardInterrupt
-        stop.ask(number)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 # The main job
 
 
@@ -169,8 +147,8 @@ def import_(
         max_pages=max_pages,
         since=since,
     )
-    with _stopping_on_signals() as stop, screen.live_bar("Importing") as bar:
-        summary = start_import(request, settings, on_progress=bar.imported, stop=stop)
+    with work.watched_import() as watching:
+        summary = start_import(request, settings, **watching)
     return _end_import(summary, settings, as_json)
 
 
@@ -182,21 +160,15 @@ def _paging(text: str) -> Literal["server", "skip"]:
 
 def _end_import(summary: Any, settings: Settings, as_json: bool) -> int:
     """Refresh the CSV where the settings ask for it, and show what the import did."""
+    from wellprod.export import ExportRequest
+
     if settings.export_after_import and str(summary.status) == "COMPLETED" and summary.state.processed:
-        _export_all(settings)
+        work.export(ExportRequest(), settings)
     if as_json:
         _print_json(summary.as_dict())
     else:
-        screen.show_import(summary)
-        screen.show_pairs({"Store": str(settings.store_path)})
+        screen.show_import(summary, settings.store_path)
     return int(summary.exit_code)
-
-
-def _export_all(settings: Settings) -> Any:
-    from wellprod.export import ExportRequest, export_records
-
-    with screen.live_bar("Exporting") as bar:
-        return export_records(ExportRequest(), settings, on_progress=bar.exported)
 
 
 @app.command()
@@ -213,12 +185,11 @@ def export(
 ) -> int:
     """Write records of the store to a file, ordered by source, field, well and month."""
     from wellprod.analysis.selection import Selection
-    from wellprod.export import ExportRequest, export_records
+    from wellprod.export import ExportRequest
 
     settings = _settings()
     selection = Selection(tuple(field or ()), tuple(well or ()), first_month, last_month)
-    with screen.live_bar("Exporting") as bar:
-        result = export_records(ExportRequest(selection, format, output), settings, on_progress=bar.exported)
+    result = work.export(ExportRequest(selection, format, output), settings)
     if as_json:
         _print_json(result.as_dict())
     else:
@@ -286,8 +257,8 @@ def jobs_resume(job_id: str, as_json: AsJson = False) -> int:
     from wellprod.ingest import resume_import
 
     settings = _settings()
-    with _stopping_on_signals() as stop, screen.live_bar("Importing") as bar:
-        summary = resume_import(job_id, settings, on_progress=bar.imported, stop=stop)
+    with work.watched_import() as watching:
+        summary = resume_import(job_id, settings, **watching)
     return _end_import(summary, settings, as_json)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
+_WIDE = 100  # columns from which a job id is shown whole; its first eight characters name it too
 _COLOURS = {
     "COMPLETED": "green",
     "RUNNING": "cyan",
@@ -33,9 +35,14 @@ _COLOURS = {
 
 def show_error(error: Mapping[str, Any]) -> None:
     """Say on stderr what happened and what to do next."""
-    err.print(f"[bold red]Error:[/] {escape(str(error['message']))}", soft_wrap=True)
+    _say(err, f"[bold red]Error:[/] {escape(str(error['message']))}")
     if error.get("next"):
-        err.print(f"[bold]Next:[/] {escape(str(error['next']))}", soft_wrap=True)
+        _say(err, f"[bold]Next:[/] {escape(str(error['next']))}")
+
+
+def _say(console: Console, text: str) -> None:
+    """Print a sentence: wrapped between words for people, on one line for files and programs."""
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
@@ -106,8 +113,8 @@ def live_bar(title: str) -> Iterator[_Bar]:
         yield _Bar(progress, progress.add_task(title, total=None, text="starting"))
 
 
-def show_import(summary: ImportSummary) -> None:
-    """Show what an import did."""
+def show_import(summary: ImportSummary, store: Path) -> None:
+    """Show what an import did, and where the records are."""
     values = summary.as_dict()
     counts, pages, speed = values["import_summary"], values["pagination_summary"], values["performance"]
     status = values["status"]
@@ -132,15 +139,16 @@ def show_import(summary: ImportSummary) -> None:
         f"{duration(speed['total_execution_time_seconds'])} · {number(speed['average_throughput_per_second'])}"
         f" records/s · {number(batch['memory_usage_mb'])} MB of memory at most",
     )
+    table.add_row("Store", escape(str(store)))
     out.print(table)
     _list("Rejected", counts["rejects_by_reason"])
     _list("Quality findings", counts["quality_findings"])
     for warning in values["warnings"]:
-        out.print(f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
+        _say(out, f"[yellow]Warning:[/] {escape(warning)}")
     for error in values["errors"][:10]:
         page = f"page {error['page']}: " if error.get("page") else ""
-        out.print(f"[red]Error:[/] {page}{escape(error['message'])}", soft_wrap=True)
-        out.print(f"[bold]Next:[/] {escape(error['next'])}", soft_wrap=True)
+        _say(out, f"[red]Error:[/] {page}{escape(error['message'])}")
+        _say(out, f"[bold]Next:[/] {escape(error['next'])}")
     if len(values["errors"]) > 10:
         out.print(
             f"and {number(len(values['errors']) - 10)} more errors; all are in: wellprod jobs show {values['job_id']}"
@@ -153,17 +161,17 @@ def show_jobs(jobs: list[Job]) -> None:
         out.print("There are no jobs yet.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
+    narrow = out.width < _WIDE
     for title in ("job", "kind", "status", "started", "took", "records"):
-        table.add_column(title, justify="right" if title in ("took", "records") else "left", no_wrap=title != "started")
+        table.add_column(title, justify="right" if title in ("took", "records") else "left", no_wrap=True)
     for job in jobs:
-        records = (job.progress or {}).get("records_processed")
         table.add_row(
-            job.job_id,
+            job.job_id[:8] if narrow else job.job_id,
             job.kind,
             f"[{_COLOURS[job.status]}]{job.status}[/]",
             _moment(job.started_at),
             duration(job.execution_time_seconds),
-            number(records),
+            number((job.progress or {}).get("records_processed")),
         )
     out.print(table)
 
@@ -193,16 +201,22 @@ def show_job(job: Job) -> None:
 def show_table(title: str, frame: pl.DataFrame) -> None:
     """Show a frame as a table; names with a unit behind them are given it in their heading."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="bold", pad_edge=False)
-    for name, kind in frame.schema.items():
+    rows = [
+        [number(v, 1 if isinstance(v, float) else 0) if isinstance(v, int | float) else v or "" for v in row]
+        for row in frame.iter_rows()
+    ]
+    for place, (name, kind) in enumerate(frame.schema.items()):
+        figures = kind.is_numeric()
+        width = max(map(len, [*_heading(name).splitlines(), *(row[place] for row in rows)]))
         table.add_column(
             _heading(name),
-            justify="right" if kind.is_numeric() else "left",
+            justify="right" if figures else "left",
             overflow="ellipsis",
             no_wrap=True,
+            min_width=width if figures else 8,  # a narrow window shortens names, never figures
         )
-    for row in frame.iter_rows():
-        cells = (number(v, 1 if isinstance(v, float) else 0) if isinstance(v, int | float) else v or "" for v in row)
-        table.add_row(*(escape(cell) for cell in cells))
+    for row in rows:
+        table.add_row(*map(escape, row))
     out.print(table)
 
 
@@ -217,7 +231,7 @@ def show_pairs(pairs: Mapping[str, str]) -> None:
 def _heading(name: str) -> str:
     units = {"kbbl": "kbbl", "mmscf": "MMscf", "kbd": "kbd", "mmcfd": "mmcfd"}
     words, _, unit = name.rpartition("_")
-    return f"{words.replace('_', ' ')} ({units[unit]})" if unit in units else name.replace("_", " ")
+    return f"{words.replace('_', ' ')}\n({units[unit]})" if unit in units else name.replace("_", " ")
 
 
 def _grid() -> Table:
@@ -230,7 +244,7 @@ def _grid() -> Table:
 def _list(title: str, counts: Mapping[str, int]) -> None:
     if counts:
         listed = ", ".join(f"{name} {number(count)}" for name, count in sorted(counts.items(), key=lambda c: -c[1]))
-        out.print(f"[bold]{title}:[/] {escape(listed)}", soft_wrap=True)
+        _say(out, f"[bold]{title}:[/] {escape(listed)}")
 
 
 def _moment(seconds: float | None) -> str:

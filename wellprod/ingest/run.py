@@ -5,24 +5,21 @@ from __future__ import annotations
 import signal as signals
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import structlog
 
-from wellprod.errors import FeedRefused, WellprodError, mask_secrets, unmask_secrets
+from wellprod.errors import WellprodError, mask_secrets
 from wellprod.feed.clean import Cleaned, check_rules, clean
-from wellprod.feed.jsonfile import JsonFile
-from wellprod.feed.odata import ODataFeed
-from wellprod.feed.page import Content, FailedPage, Page, Place, first_rows, read_content
-from wellprod.feed.profile import Profile, find_profile, load_profiles, recognise_profile
+from wellprod.feed.page import FailedPage, Page, Place
+from wellprod.feed.profile import find_profile
 from wellprod.ingest.ahead import ReadAhead, Waiting
 from wellprod.ingest.request import ImportRequest
+from wellprod.ingest.source import Source, first_place
 from wellprod.ingest.state import ImportState
 from wellprod.ingest.summary import ImportSummary, Progress, progress_of
 from wellprod.jobs import Job, Ledger, Status
@@ -32,7 +29,6 @@ from wellprod.store import Store, load_cursor
 
 _TICK_SECONDS = 0.2
 _REPORT_SECONDS = 0.5
-_LINK_GONE = {400, 404, 410}
 
 
 class StopRequest:
@@ -135,9 +131,7 @@ class _Import:
         self.began = time.monotonic()
         self.state = ImportState()
         self.before_run = ImportState()
-        self.profile: Profile | None = None
-        self.properties_checked = False
-        self.feed: ODataFeed | None = None
+        self.source = Source(request, self.settings, self._wait_for)
         self.waiting_for: str | None = None
         self.last_report = 0.0
 
@@ -154,6 +148,8 @@ class _Import:
             else:
                 status = Status.COMPLETED
         except WellprodError as failure:
+            for warning in self.source.warnings:
+                self.state.warn(warning)
             error = failure.as_dict()
             error["next"] = f"{failure.next} {self._how_to_go_on()}".strip()
         except KeyboardInterrupt:
@@ -184,32 +180,29 @@ class _Import:
         return summary
 
     def _load_state(self) -> None:
-        self.state = _saved_state(self.settings, self.job.job_id) or self._fresh_state()
+        self.state = _saved_state(self.settings, self.job.job_id) or ImportState(place=first_place(self.request))
         self.before_run = replace(self.state)
-        name = self.request.profile or self.state.profile
-        self.profile = find_profile(name, self.settings.profiles_path) if name else None
-
-    def _fresh_state(self) -> ImportState:
-        page = self.request.start_page
-        return ImportState(place=Place(page, skip=(page - 1) * self.request.page_size))
 
     def _read_all(self) -> bool:
         """Read to the end of the feed; False when it was stopped before."""
-        self._check_file()
-        pages: ReadAhead[Page | FailedPage] = ReadAhead(self._pages())
+        pages = ReadAhead(self.source.pages(self.state))
         try:
             return self._store_pages(pages)
         finally:
             pages.stop()
-            if self.feed:
-                self.feed.close()
+            self.source.close()
+
+    def _wait_for(self, text: str) -> None:
+        self.waiting_for = text
 
     def _store_pages(self, pages: ReadAhead[Page | FailedPage]) -> bool:
         group = _Group()
         try:
             while not self._is_stopped():
+                if self._is_due(group):
+                    group = self._commit(group)
                 try:
-                    page = pages.next(_TICK_SECONDS)
+                    self._add(group, pages.next(_TICK_SECONDS))
                 except Waiting:
                     self._report()
                     continue
@@ -217,21 +210,19 @@ class _Import:
                     self._complete(group)
                     return True
                 self.waiting_for = None
-                self._add(group, page)
                 if self._read_enough(group):
                     self._complete(group)
                     return True
-                if (
-                    group.rows >= self.settings.group_records
-                    or time.monotonic() - group.began > self.settings.group_seconds
-                ):
-                    group = self._commit(group)
         except WellprodError as failure:
             if not failure.code.startswith("STORE"):
                 self._commit(group)
             raise
         self._commit(group)
         return False
+
+    def _is_due(self, group: _Group) -> bool:
+        is_old = time.monotonic() - group.began > self.settings.group_seconds
+        return group.rows >= self.settings.group_records or is_old
 
     def _read_enough(self, group: _Group) -> bool:
         waiting = len(group.pages) + len(group.failed)
@@ -245,115 +236,27 @@ class _Import:
         stored = f"{self.state.processed:,} records of {self.state.pages:,} pages are stored."
         return f"{stored} Go on with: wellprod jobs resume {self.job.job_id}"
 
-    # Where pages come from
-
-    def _pages(self) -> Iterator[Page | FailedPage]:
-        if self.request.is_file:
-            file = JsonFile(Path(self.request.source), page_size=self.request.page_size)
-            if self.profile is None:
-                self._recognise(file.first_records())
-            yield from file.pages(self._read, self.state.place)
-            return
-        if self.profile is None and (self.request.paging == "skip" or self.request.first_month):
-            with closing(self._feed()) as feed:
-                self._recognise(feed.sample())
-        self.feed = feed = self._feed()
-        place = self._place_with_secrets()
-        if self.request.paging == "skip":
-            order_by = self.profile.order_by if self.profile else ()
-            yield from self._from_saved_link(place, lambda p: feed.windows(self._read, p, order_by))
-        else:
-            yield from self._from_saved_link(place, lambda p: feed.pages(self._read, p))
-
-    def _feed(self) -> ODataFeed:
-        known = [self.profile] if self.profile else load_profiles(self.settings.profiles_path).values()
-        since = self.request.first_month
-        return ODataFeed(
-            self.request.source,
-            self.settings,
-            entity_sets=[profile.entity_set for profile in known],
-            filter=self.profile.since_filter(since) if self.profile and since else None,
-            notify=self._wait_for,
-        )
-
-    def _wait_for(self, text: str) -> None:
-        self.waiting_for = text
-
-    def _place_with_secrets(self) -> Place:
-        place = self.state.place
-        if place.link is None:
-            return place
-        link = unmask_secrets(place.link, self.request.source)
-        return replace(place, link=link) if link else self._from_page_one("The saved next link had a secret part")
-
-    def _from_saved_link(
-        self, place: Place, pages: Callable[[Place], Iterator[Page | FailedPage]]
-    ) -> Iterator[Page | FailedPage]:
-        given = 0
-        try:
-            for page in pages(place):
-                given += 1
-                yield page
-        except FeedRefused as error:
-            if given or place.link is None or error.details.get("status") not in _LINK_GONE:
-                raise
-            yield from pages(self._from_page_one("The saved next link has expired"))
-
-    def _from_page_one(self, reason: str) -> Place:
-        self.state.warn(f"{reason}; the feed is read again from page one, and what is stored counts as duplicate.")
-        self.state.pass_records = 0
-        return self._fresh_state().place
-
-    def _check_file(self) -> None:
-        if not self.request.is_file:
-            return
-        path = Path(self.request.source)
-        mark = f"{path.stat().st_size} {path.stat().st_mtime_ns}" if path.exists() else None
-        if self.state.file_mark not in (None, mark):
-            self.state.place = self._from_page_one("The file has changed since")
-        self.state.file_mark = mark
-
-    def _read(self, body: bytes) -> Content:
-        """Read a page as the profile says; the first page with records decides on it."""
-        if self.profile is None or not self.properties_checked:
-            rows = first_rows(body)
-            found = {name for row in rows if isinstance(row, dict) for name in row}
-            if found:
-                self._recognise(rows)
-        return read_content(body, self.profile.properties if self.profile else ("value",))
-
-    def _recognise(self, rows: list[Any]) -> None:
-        if self.profile is None:
-            if not rows:
-                return
-            self.profile = recognise_profile(rows, self.settings.profiles_path)
-        self.state.profile = self.request.profile or self.profile.name
-        found = {name for row in rows if isinstance(row, dict) for name in row}
-        if found:
-            for warning in self.profile.check(found):
-                self.state.warn(warning)
-            self.properties_checked = True
-
     # What becomes of them
 
     def _add(self, group: _Group, page: Page | FailedPage) -> None:
         if isinstance(page, FailedPage):
             group.failed.append(page)
             return
-        if self.profile is None:
+        profile = self.source.profile
+        if profile is None:
             lost = pl.DataFrame({"row_number": pl.int_range(page.rows.height, dtype=pl.Int32, eager=True)})
             lost = lost.with_columns(reason=pl.lit("the record is no object"))
             cleaned = Cleaned(pl.DataFrame(), lost, {})
         else:
             today = datetime.now(UTC).date()
-            cleaned = clean(page.rows, self.profile, reject_rules=self.settings.reject_rules, today=today)
+            cleaned = clean(page.rows, profile, reject_rules=self.settings.reject_rules, today=today)
         group.pages.append((page, cleaned))
         group.rows += page.rows.height
 
     def _commit(self, group: _Group) -> _Group:
         """Store a group whole, with where to read on, in one transaction; give an empty one."""
         if not group.pages and not group.failed:
-            return group
+            return _Group()
         began = time.monotonic()
         state = self._counted(group)
         with self.store.write() as writing:
@@ -363,11 +266,11 @@ class _Import:
                 if not c.records.is_empty()
             ]
             rejects = self._rejects(group, {page.number: c.rejects for page, c in group.pages})
-            if records and self.profile:
+            if records and self.source.profile:
                 merged = writing.merge(
                     pl.concat(records),
                     job_id=self.job.job_id,
-                    well_in_one_field=self.profile.well_in_one_field,
+                    well_in_one_field=self.source.profile.well_in_one_field,
                 )
                 state.new += merged.new
                 state.duplicate += merged.duplicate
@@ -387,6 +290,8 @@ class _Import:
     def _counted(self, group: _Group) -> ImportState:
         """Give the state as it will be when the group is stored, but for what the merge decides."""
         state = ImportState.from_text(self.state.to_text())
+        if self.source.is_restarted:
+            state.pass_records, self.source.is_restarted = 0, False
         for page, cleaned in group.pages:
             state.pages += 1
             state.total += page.rows.height
@@ -399,13 +304,19 @@ class _Import:
             state.add_error(
                 {"page": failed.number, **failed.error.as_dict(), "next": f"Import this page again: {start}"}
             )
-        if self.feed:
-            state.expected_records = self.feed.count if self.feed.count is not None else state.expected_records
-            for warning in self.feed.warnings:
-                state.warn(warning)
+        self._note_source(state)
         if group.next:
             state.place = replace(group.next, link=mask_secrets(group.next.link) if group.next.link else None)
         return state
+
+    def _note_source(self, state: ImportState) -> None:
+        """Take over what the source has found out so far."""
+        if self.source.count is not None:
+            state.expected_records = self.source.count
+        for warning in self.source.warnings:
+            state.warn(warning)
+        state.profile = self.source.profile_name
+        state.file_mark = self.source.file_mark
 
     def _rejects(self, group: _Group, by_page: dict[int, pl.DataFrame]) -> list[pl.DataFrame]:
         """Give the rejected rows of each page with the raw row beside the reason."""
@@ -422,6 +333,7 @@ class _Import:
         """Store the last group and note that all was read."""
         self._commit(group)
         state = self.state
+        self._note_source(state)
         whole = self.request.max_pages is None and self.request.start_page == 1
         if not whole:
             state.expected_records = None

@@ -23,6 +23,7 @@ from wellprod.jobs.process import ProcessMark
 SINGLE_IMPORT_RULE = "SINGLE_IMPORT_RULE"
 _SILENT_SECONDS = 60.0
 _WAIT_SECONDS = 30
+_SHORT_ID = 8
 
 
 class Status(StrEnum):
@@ -190,7 +191,7 @@ class Ledger:
         return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
-        """Give one job.
+        """Give one job, by its id or by the first eight characters of it or more.
 
         Raises
         ------
@@ -198,10 +199,12 @@ class Ledger:
             The id is none, or no job has it.
         """
         self._settle()
+        wanted = job_id.strip().lower()
+        by_id = _jobs.c.job_id.startswith(wanted, autoescape=True) if len(wanted) >= _SHORT_ID else sa.false()
         with self._reading() as connection:
-            row = connection.execute(sa.select(_jobs).where(_jobs.c.job_id == job_id.strip().lower())).first()
-        if row is not None:
-            return _job(row)
+            rows = connection.execute(sa.select(_jobs).where(by_id).limit(2)).all()
+        if len(rows) == 1:
+            return _job(rows[0])
         try:
             uuid.UUID(job_id)
         except ValueError:

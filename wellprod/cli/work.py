@@ -1,0 +1,50 @@
+"""Long work from the command line: with a live line, and stopped by signals in order."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from wellprod.cli import screen
+
+if TYPE_CHECKING:
+    from wellprod.export import ExportRequest, ExportResult
+    from wellprod.ingest import StopRequest
+    from wellprod.settings import Settings
+
+
+@contextmanager
+def watched_import() -> Iterator[dict[str, Any]]:
+    """Give what an import is watched with: a live line, and a wish to stop at Ctrl-C or SIGTERM."""
+    with _stopping_on_signals() as stop, screen.live_bar("Importing") as bar:
+        yield {"on_progress": bar.imported, "stop": stop}
+
+
+def export(request: ExportRequest, settings: Settings) -> ExportResult:
+    """Export with a live line."""
+    from wellprod.export import export_records
+
+    with screen.live_bar("Exporting") as bar:
+        return export_records(request, settings, on_progress=bar.exported)
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[StopRequest]:
+    """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second one breaks off at once."""
+    from wellprod.ingest import StopRequest
+
+    stop = StopRequest()
+
+    def ask(number: int, _: Any) -> None:
+        if stop.is_asked:
+            raise KeyboardInterrupt
+        stop.ask(number)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
