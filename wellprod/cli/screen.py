@@ -193,7 +193,12 @@ def show_job(job: Job) -> None:
                 number(value, 0 if float(value).is_integer() else 1) if isinstance(value, int | float) else str(value)
             )
             table.add_row(name.replace("_", " ").capitalize(), escape(shown))
+    for name, value in ((job.summary or {}).get("import_summary") or {}).items():
+        if value:
+            table.add_row(name.replace("_", " ").capitalize(), escape(_counts(value)))
     out.print(table)
+    for warning in (job.summary or {}).get("warnings", ()):
+        _say(out, f"[yellow]Warning:[/] {escape(warning)}")
     if job.error:
         show_error(job.error)
 
@@ -243,8 +248,14 @@ def _grid() -> Table:
 
 def _list(title: str, counts: Mapping[str, int]) -> None:
     if counts:
-        listed = ", ".join(f"{name} {number(count)}" for name, count in sorted(counts.items(), key=lambda c: -c[1]))
-        _say(out, f"[bold]{title}:[/] {escape(listed)}")
+        _say(out, f"[bold]{title}:[/] {escape(_counts(counts))}")
+
+
+def _counts(counts: Mapping[str, int] | int) -> str:
+    """Give counts by name, the largest first; or one count."""
+    if isinstance(counts, int):
+        return number(counts)
+    return ", ".join(f"{name} ({number(count)})" for name, count in sorted(counts.items(), key=lambda c: -c[1]))
 
 
 def _moment(seconds: float | None) -> str:

@@ -109,7 +109,7 @@ class Profile(BaseModel):
         return f"{self.columns['production_period'].property} ge {literal}"
 
     def check(self, found: Iterable[str]) -> list[str]:
-        """Check the properties `found` in a feed; give one warning for each optional one that is lacking.
+        """Check the properties `found` in a feed; give a warning that names the optional ones that are lacking.
 
         Raises
         ------
@@ -124,8 +124,8 @@ class Profile(BaseModel):
                     f" does not have. Its properties are: {', '.join(sorted(found))}.",
                     next="Correct the profile, mark the column optional, or choose another with --profile.",
                 )
-        lacking = [c.property for c in self.columns.values() if c.property and c.property not in found]
-        return [f"The feed has no property {name!r}; it is read as null." for name in lacking]
+        lacking = [name for name in self.properties if name not in found]
+        return [f"The feed lacks what is then read as null: {', '.join(lacking)}."] if lacking else []
 
 
 def load_profiles(folder: Path | None = None) -> dict[str, Profile]:

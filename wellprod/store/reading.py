@@ -8,7 +8,6 @@ from typing import Any
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 
 from wellprod.schema import KEY, RECORD
 
@@ -64,7 +63,7 @@ class Reading:
                     given += batch.height
                     last = batch.select(KEY).row(-1)
                     yield batch
-            except (duckdb.Error, pa.ArrowException) as error:
+            except Exception as error:  # Arrow passes DuckDB's error on as one of its own
                 if not _is_out_of_memory(error):
                     raise
                 if size <= SMALLEST_BATCH:
