@@ -23,6 +23,7 @@ FLOORS = {
     "log": 1,
     "schema": 1,
     "errors": 1,
+    "ahead": 1,
 }
 SIDEWAYS = {("feed", "settings"), ("settings", "errors"), ("log", "errors")}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOORS)

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellprod.errors import FeedUnreadable, ProfileError
-from wellprod.feed.clean import RULES, Cleaned, clean
-from wellprod.feed.page import read_content
+from wellprod.feed.clean import NO_RECORD, RULES, Cleaned, clean
+from wellprod.feed.page import Page, read_content
 from wellprod.feed.profile import Profile, find_profile, load_profiles, read_profile, recognise_profile
 from wellprod.feed.units import KBBL, MMSCF, parse_unit
 from wellprod.schema import RECORD
@@ -35,8 +35,9 @@ PLAIN_ROW = {
 def cleaned(rows: list[Any], profile: Profile | str = "woodmac", **options: Any) -> Cleaned:
     """Clean rows as a page of JSON would bring them."""
     profile = find_profile(profile) if isinstance(profile, str) else profile
-    content = read_content(json.dumps({"value": rows}).encode(), profile.properties)
-    return clean(content.rows, profile, today=TODAY, **options)
+    body = json.dumps({"value": rows}).encode()
+    page = Page(1, read_content(body, profile.properties), body, 0.0, None)
+    return clean(page.numbered(), profile, today=TODAY, **options)
 
 
 def profile_of(**changes: Any) -> Profile:
@@ -106,14 +107,14 @@ def test_what_cannot_be_a_record_is_a_reject(changes: dict[str, Any], reason: st
     """The row is rejected with its reason and its value, and the good row beside it is kept."""
     result = cleaned([record(1), {**record(2), **changes}])
     assert result.records["well_code"].to_list() == [1]
-    assert result.rejects.rows() == [(1, reason)]
+    assert result.rejects.rows() == [(1, 1, reason)]
 
 
 @pytest.mark.parametrize("row", [None, 5, "text", [1], {}])
 def test_a_record_that_is_no_object_is_a_reject(row: object) -> None:
     """Whatever stands in the list of records, the page is read and the rest is kept."""
     result = cleaned([row, record(2)])
-    assert result.rejects.rows() == [(0, "field_code is missing")]
+    assert result.rejects.rows() == [(1, 0, NO_RECORD)]
     assert result.records.height == 1
 
 
@@ -157,7 +158,7 @@ def test_a_producing_day_rate_becomes_a_calendar_day_rate_or_a_reject() -> None:
     rows = [{**month, "Oil": 20, "Days": 15}, {**month, "Oil": 20}, {**month, "Oil": 0}, {**month, "Oil": None}]
     result = cleaned(rows, profile_of(figures="producing-day rate"))
     assert result.records["oil_production_kbd"].to_list() == [pytest.approx(0.01, rel=1e-15), 0.0, None]
-    assert result.rejects.rows() == [(1, "a producing-day rate without days on production")]
+    assert result.rejects.rows() == [(1, 1, "a producing-day rate without days on production")]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,7 @@ def test_a_broken_rule_is_counted_and_rejects_only_when_named(rule: str, changes
     assert stored.records.height == 2
     assert stored.findings[rule] == 1
     refused = cleaned([record(1), record(2, **changes)], profile, reject_rules=[rule])
-    assert refused.rejects.rows() == [(1, f"rule {rule}: {RULES[rule]}")]
+    assert refused.rejects.rows() == [(1, 1, f"rule {rule}: {RULES[rule]}")]
 
 
 def test_null_is_not_zero() -> None:
@@ -208,8 +209,7 @@ def test_nothing_is_dropped_in_silence(values: list[Any]) -> None:
         body = json.dumps({"value": rows}, allow_nan=False).encode()
     except ValueError:
         return
-    profile = find_profile("woodmac")
-    result = clean(read_content(body, profile.properties).rows, profile, today=TODAY)
+    result = cleaned(json.loads(body)["value"])
     assert result.records.height + result.rejects.height == len(rows)
 
 

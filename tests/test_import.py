@@ -15,6 +15,7 @@ import pytest
 
 from wellprod.demo import Fault, create_app, running
 from wellprod.errors import JobNotFound, ProfileError, UsageError
+from wellprod.feed.clean import NO_RECORD
 from wellprod.ingest import ImportRequest, ImportSummary, Progress, StopRequest, resume_import, start_import
 from wellprod.jobs import Ledger, Status
 from wellprod.settings import Settings, load_settings
@@ -160,9 +161,9 @@ def test_rejects_are_kept_with_their_raw_row(settings: Settings) -> None:
     assert (summary.status, summary.exit_code, counted(summary)) == (Status.COMPLETED, 3, (1, 0, 0, 4))
     rejects = stored(settings, "page, row_number, reason, raw_row", "rejected_rows").rows()
     assert rejects == [
-        (1, 0, "the record is no object", "null"),
+        (1, 0, NO_RECORD, "null"),
         (2, 1, "oil_production_kbd is no finite number: 'n/a'", json.dumps(rows[1], separators=(",", ":"))),
-        (2, 2, "field_code is missing", '"no record"'),
+        (2, 2, NO_RECORD, '"no record"'),
         (2, 3, "production_period is no date: '2024-13'", json.dumps(rows[3], separators=(",", ":"))),
     ]
     assert summary.state.reject_reasons["oil_production_kbd is no finite number"] == 1

@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Store:
 def merged(store: Store, rows: list[dict[str, Any]], job_id: str = FIRST, **options: Any) -> Merged:
     """Merge rows in the shape of the feed as one group."""
     profile = options.pop("profile", "woodmac")
-    records = cleaned(rows, profile).records.with_columns(page=pl.lit(1, dtype=pl.Int32))
+    records = cleaned(rows, profile).records
     with store.write() as writing:
         return writing.merge(records, job_id=job_id, **options)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wellprod.errors import SettingsError, redact
 
 PAGE_SIZES = range(1, 5001)
 PREFIX = "WELLPROD_"
+
+
+_BYTES = TypeAdapter(ByteSize)
 
 
 def _split(value: object) -> object:
@@ -88,9 +91,7 @@ class Settings(BaseSettings):
     @field_validator("store_memory", "export_memory")
     @classmethod
     def _memory(cls, amount: str) -> str:
-        number = amount.strip().upper().removesuffix("B").rstrip("KMGTI")
-        if not number.strip().replace(".", "", 1).isdigit():
-            raise ValueError(f"{amount!r} is no amount of memory; write for example 512MB or 6GB")
+        bytes_of(amount)
         return amount
 
     @property
@@ -112,6 +113,14 @@ class Settings(BaseSettings):
     def profiles_path(self) -> Path:
         """The folder of the user's own feed profiles."""
         return self.home / "profiles"
+
+
+def bytes_of(amount: str) -> int:
+    """Give an amount of memory such as ``512MB`` or ``6GB`` in bytes; raises ValueError for anything else."""
+    try:
+        return int(_BYTES.validate_python(amount))
+    except ValidationError:
+        raise ValueError(f"{amount!r} is no amount of memory; write for example 512MB or 6GB") from None
 
 
 def load_settings(**given: Any) -> Settings:

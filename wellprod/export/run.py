@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import structlog
 
 from wellprod.analysis.selection import Selection
 from wellprod.errors import ExportError, WellprodError
-from wellprod.export.formats import find_format
+from wellprod.export.formats import Format, find_format
 from wellprod.export.targets import replacing
 from wellprod.jobs import Ledger, Status
 from wellprod.log import get_logger
@@ -46,6 +47,9 @@ class ExportResult:
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, as `wellprod export --json` prints it."""
         return {**asdict(self), "status": str(self.status)}
+
+
+_SORTING_SHARE = 0.7  # of the memory; the rest is for the batches and what runs them
 
 
 class _Cancelled(Exception):
@@ -81,38 +85,13 @@ def export_records(
         request.selection.condition(reading)
     ledger = Ledger(settings.jobs_path)
     parameters = {"selection": request.selection.as_dict(), "format": request.format, "path": str(target)}
-    job = ledger.create("export", parameters)
-    with structlog.contextvars.bound_contextvars(job_id=job.job_id):
-        export = _Export(job.job_id, settings, ledger, on_progress or (lambda done, total: None))
-        try:
-            with (
-                replacing(target) as part,
-                store.read(memory=settings.export_memory, threads=settings.export_threads) as reading,
-            ):
-                condition, values = request.selection.condition(reading)
-                total = reading.value(f"SELECT count(*) FROM production WHERE {condition}", values)
-                if not total:
-                    raise ExportError("The selection holds no records; nothing was written.", next="Select more.")
-                batches = reading.records(
-                    condition,
-                    values,
-                    batch_records=settings.export_batch_records,
-                    on_smaller=export.note_smaller,
-                )
-                form.write(export.watched(batches, total), part)
-        except (_Cancelled, KeyboardInterrupt) as stopped:
-            error = ExportError(f"The export was stopped on request; {target} is unchanged.", next="Export again.")
-            ledger.finish(job.job_id, Status.CANCELLED, error=error.as_dict())
-            if isinstance(stopped, KeyboardInterrupt):
-                raise
-            raise error from None
-        except BaseException as failure:
-            known = isinstance(failure, WellprodError)
-            error = failure if known else ExportError(repr(failure))  # type: ignore[assignment]
-            ledger.finish(job.job_id, Status.FAILED, error=error.as_dict())
-            raise
+    job_id = ledger.create("export", parameters).job_id
+    export = _Export(job_id, settings, ledger, on_progress or (lambda done, total: None))
+    with structlog.contextvars.bound_contextvars(job_id=job_id), _ended(ledger, job_id, target):
+        with replacing(target) as part:
+            export.write(store, request.selection, form, part)
         result = ExportResult(
-            job_id=job.job_id,
+            job_id=job_id,
             status=Status.COMPLETED,
             format=request.format,
             path=str(target),
@@ -121,36 +100,71 @@ def export_records(
             smallest_batch_records=export.batch_records,
             execution_time_seconds=round(time.monotonic() - export.began, 3),
         )
-        ledger.finish(job.job_id, Status.COMPLETED, summary=result.as_dict())
+        ledger.finish(job_id, Status.COMPLETED, summary=result.as_dict())
         return result
 
 
+@contextmanager
+def _ended(ledger: Ledger, job_id: str, target: Path) -> Iterator[None]:
+    """Write into the ledger how the export ended when it does not end well."""
+    try:
+        yield
+    except (_Cancelled, KeyboardInterrupt) as stopped:
+        error = ExportError(f"The export was stopped on request; {target} is unchanged.", next="Export again.")
+        ledger.finish(job_id, Status.CANCELLED, error=error.as_dict())
+        if isinstance(stopped, KeyboardInterrupt):
+            raise
+        raise error from None
+    except BaseException as failure:
+        told = failure if isinstance(failure, WellprodError) else ExportError(repr(failure))
+        with suppress(WellprodError):  # the disk is full: who asks later sees that the process is gone
+            ledger.finish(job_id, Status.FAILED, error=told.as_dict())
+        raise
+
+
 class _Export:
-    """What one export has written so far."""
+    """One export: what it has written so far, and in which batches."""
 
     def __init__(
         self, job_id: str, settings: Settings, ledger: Ledger, on_progress: Callable[[int, int], None]
     ) -> None:
         self.job_id = job_id
+        self.settings = settings
         self.ledger = ledger
         self.on_progress = on_progress
         self.batch_records = settings.export_batch_records
         self.written = 0
         self.began = time.monotonic()
 
-    def note_smaller(self, batch_records: int) -> None:
+    def write(self, store: Store, selection: Selection, form: Format, path: Path) -> None:
+        """Write the selected records; the next batch is read while one is written."""
+        memory, threads = self.settings.export_memory, self.settings.export_threads
+        with store.read(memory=memory, threads=threads, share=_SORTING_SHARE) as reading:
+            condition, values = selection.condition(reading)
+            total = reading.value(f"SELECT count(*) FROM production WHERE {condition}", values)
+            if not total:
+                raise ExportError("The selection holds no records; nothing was written.", next="Select more.")
+            batches = reading.records(
+                condition, values, batch_records=self.batch_records, on_smaller=self._note_smaller
+            )
+            ahead = ReadAhead(batches, depth=1)
+            try:
+                form.write(self._watched(ahead, total), path)
+            finally:
+                ahead.stop(wait=True)
+
+    def _note_smaller(self, batch_records: int) -> None:
         get_logger().warning("export_batch_halved", reason="memory ran short", batch_records=batch_records)
         self.batch_records = batch_records
 
-    def watched(self, batches: Iterator[pl.DataFrame], total: int) -> Iterator[pl.DataFrame]:
+    def _watched(self, batches: Iterable[pl.DataFrame], total: int) -> Iterator[pl.DataFrame]:
+        """Give the batches on, counted, reported, and broken off when somebody asks for it."""
         for batch in batches:
             if self.ledger.is_cancel_requested(self.job_id):
                 raise _Cancelled
             yield batch
             self.written += batch.height
             percent = round(100.0 * self.written / total, 1)
-            self.ledger.report(
-                self.job_id,
-                {"records_processed": self.written, "estimated_total": total, "progress_percentage": percent},
-            )
+            done = {"records_processed": self.written, "estimated_total": total, "progress_percentage": percent}
+            self.ledger.report(self.job_id, done)
             self.on_progress(self.written, total)

@@ -22,6 +22,9 @@ _ISO = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}
 _INTEGER = r"^[+-]?\d{1,18}(?:\.0+)?$"
 _HASH_BITS = 52  # the widest that a spreadsheet and JSON read back without loss
 
+NO_RECORD = "the row holds nothing that the profile names"
+"""The reason of a reject that is no object, or one of another kind."""
+
 RULES: dict[str, str] = {
     "negative_rate": "a rate below zero",
     "negative_days": "days on production below zero",
@@ -53,10 +56,11 @@ def check_rules(names: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What a page gave.
+    """What pages gave.
 
-    `records` has the content columns of the record, `day_given` and `row_number` (and `field_text`, `well_text`
-    where codes were made from text); `rejects` has row_number and reason; `findings` counts breaches by rule.
+    `records` has the content columns of the record, `day_given`, `page` and `row_number` (and `field_text`,
+    `well_text` where codes were made from text); `rejects` has page, row_number and reason; `findings` counts
+    breaches by rule.
     """
 
     records: pl.DataFrame
@@ -65,7 +69,7 @@ class Cleaned:
 
 
 def clean(rows: pl.DataFrame, profile: Profile, *, reject_rules: Sequence[str] = (), today: date) -> Cleaned:
-    """Make records of the text columns `rows`, as `profile` reads them.
+    """Make records of the text columns `rows` of one page or more (`Page.numbered`), as `profile` reads them.
 
     Rates are turned into calendar-day kbd and mmcfd: a monthly volume over the days of the month; a producing-day
     rate times days on production over the days of the month (Harmony, "Flow rate calculations"). The month is taken
@@ -91,15 +95,16 @@ class _Cleaning:
         good = pl.col("reason").is_null()
         texts = [name for name in ("field_text", "well_text") if name in typed.columns]
         return Cleaned(
-            records=typed.filter(good).select(*CONTENT, "day_given", *texts, "row_number"),
-            rejects=typed.filter(~good).select("row_number", "reason"),
+            records=typed.filter(good).select(*CONTENT, "day_given", *texts, "page", "row_number"),
+            rejects=typed.filter(~good).select("page", "row_number", "reason"),
             findings={rule: int(count) for rule, count in findings.row(0, named=True).items() if count},
         )
 
     def _typed(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give every column in its type beside its text, figures in our units; unreadable is null."""
         texts = rows.select(
-            pl.int_range(pl.len(), dtype=pl.Int32).alias("row_number"),
+            pl.col("#page").alias("page"),
+            pl.col("#row").alias("row_number"),
             *(self._text(name).alias(f"{name}:text") for name in CONTENT),
         )
         typed = texts.with_columns(
@@ -170,7 +175,9 @@ class _Cleaning:
 
     def _reason(self, typed: pl.DataFrame) -> pl.Expr:
         """Say why a row cannot be a record; the first reason found, null when there is none."""
-        reasons = [self._unreadable(name, pl.col(name).is_null()) for name in ("field_code", "well_code")]
+        nothing = pl.all_horizontal(pl.col(f"{name}:text").is_null() for name in self.profile.mapped)
+        reasons: list[pl.Expr] = [pl.when(nothing).then(pl.lit(NO_RECORD))]
+        reasons += [self._unreadable(name, pl.col(name).is_null()) for name in ("field_code", "well_code")]
         reasons.append(self._unreadable("production_period", pl.col("date_given").is_null()))
         for name in FIGURES:
             given = pl.col(f"{name}:given")

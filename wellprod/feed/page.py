@@ -51,6 +51,11 @@ class Page:
         """The rows, as text."""
         return self.content.rows
 
+    def numbered(self) -> pl.DataFrame:
+        """Give the rows with the number of the page and of the row in it, from 0, as `#page` and `#row`."""
+        place = pl.lit(self.number, dtype=pl.Int32).alias("#page"), pl.int_range(pl.len(), dtype=pl.Int32).alias("#row")
+        return self.content.rows.with_columns(*place)
+
     def raw_rows(self, numbers: Sequence[int]) -> list[str]:
         """Give the JSON text of the rows with these numbers, from 0."""
         rows = orjson.loads(self.body)["value"] if numbers else []

@@ -93,6 +93,11 @@ class Profile(BaseModel):
         return tuple(dict.fromkeys(column.property for column in self.columns.values() if column.property))
 
     @cached_property
+    def mapped(self) -> tuple[str, ...]:
+        """The columns of the record that come from a property."""
+        return tuple(name for name, column in self.columns.items() if column.property)
+
+    @cached_property
     def required(self) -> frozenset[str]:
         """The properties without which a page is not this profile's."""
         return frozenset(c.property for c in self.columns.values() if c.property and not c.optional)

@@ -13,11 +13,11 @@ from typing import Any
 import polars as pl
 import structlog
 
+from wellprod.ahead import ReadAhead, Waiting
 from wellprod.errors import WellprodError, mask_secrets
-from wellprod.feed.clean import Cleaned, check_rules, clean
+from wellprod.feed.clean import NO_RECORD, Cleaned, check_rules, clean
 from wellprod.feed.page import FailedPage, Page, Place
 from wellprod.feed.profile import find_profile
-from wellprod.ingest.ahead import ReadAhead, Waiting
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.source import Source, first_place
 from wellprod.ingest.state import ImportState
@@ -29,6 +29,8 @@ from wellprod.store import Store, load_cursor
 
 _TICK_SECONDS = 0.2
 _REPORT_SECONDS = 0.5
+_CANCEL_SECONDS = 0.05
+_PAGES_AHEAD = 4
 
 
 class StopRequest:
@@ -99,14 +101,21 @@ def run_import(
 class _Group:
     """Pages that become one transaction."""
 
-    pages: list[tuple[Page, Cleaned]] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
     failed: list[FailedPage] = field(default_factory=list)
     rows: int = 0
     began: float = field(default_factory=time.monotonic)
 
+    def add(self, page: Page | FailedPage) -> None:
+        if isinstance(page, FailedPage):
+            self.failed.append(page)
+        else:
+            self.pages.append(page)
+            self.rows += page.rows.height
+
     @property
     def next(self) -> Place | None:
-        places = [*(page.next for page, _ in self.pages), *(page.next for page in self.failed)]
+        places = [*(page.next for page in self.pages), *(page.next for page in self.failed)]
         known = [place for place in places if place is not None]
         return max(known, key=lambda place: place.page) if known else None
 
@@ -133,7 +142,7 @@ class _Import:
         self.before_run = ImportState()
         self.source = Source(request, self.settings, self._wait_for)
         self.waiting_for: str | None = None
-        self.last_report = 0.0
+        self.last_report = self.last_asked = 0.0
 
     # The course of an import
 
@@ -185,7 +194,7 @@ class _Import:
 
     def _read_all(self) -> bool:
         """Read to the end of the feed; False when it was stopped before."""
-        pages = ReadAhead(self.source.pages(self.state))
+        pages = ReadAhead(self.source.pages(self.state), depth=_PAGES_AHEAD)
         try:
             return self._store_pages(pages)
         finally:
@@ -202,7 +211,7 @@ class _Import:
                 if self._is_due(group):
                     group = self._commit(group)
                 try:
-                    self._add(group, pages.next(_TICK_SECONDS))
+                    group.add(pages.next(_TICK_SECONDS))
                 except Waiting:
                     self._report()
                     continue
@@ -230,7 +239,12 @@ class _Import:
         return limit is not None and self.state.pages + self.state.failed_pages + waiting >= limit
 
     def _is_stopped(self) -> bool:
-        return self.stop.is_asked or self.ledger.is_cancel_requested(self.job.job_id)
+        now = time.monotonic()
+        if not self.stop.is_asked and now - self.last_asked > _CANCEL_SECONDS:
+            self.last_asked = now
+            if self.ledger.is_cancel_requested(self.job.job_id):
+                self.stop.ask()
+        return self.stop.is_asked
 
     def _how_to_go_on(self) -> str:
         stored = f"{self.state.processed:,} records of {self.state.pages:,} pages are stored."
@@ -238,48 +252,33 @@ class _Import:
 
     # What becomes of them
 
-    def _add(self, group: _Group, page: Page | FailedPage) -> None:
-        if isinstance(page, FailedPage):
-            group.failed.append(page)
-            return
-        profile = self.source.profile
-        if profile is None:
-            lost = pl.DataFrame({"row_number": pl.int_range(page.rows.height, dtype=pl.Int32, eager=True)})
-            lost = lost.with_columns(reason=pl.lit("the record is no object"))
-            cleaned = Cleaned(pl.DataFrame(), lost, {})
-        else:
-            today = datetime.now(UTC).date()
-            cleaned = clean(page.rows, profile, reject_rules=self.settings.reject_rules, today=today)
-        group.pages.append((page, cleaned))
-        group.rows += page.rows.height
+    def _cleaned(self, group: _Group) -> Cleaned:
+        rows = pl.concat([page.numbered() for page in group.pages], how="diagonal") if group.pages else pl.DataFrame()
+        if self.source.profile is None:  # not one row so far was an object
+            lost = rows.select(pl.col("^#page$").alias("page"), pl.col("^#row$").alias("row_number"))
+            return Cleaned(pl.DataFrame(), lost.with_columns(reason=pl.lit(NO_RECORD)), {})
+        today = datetime.now(UTC).date()
+        return clean(rows, self.source.profile, reject_rules=self.settings.reject_rules, today=today)
 
     def _commit(self, group: _Group) -> _Group:
         """Store a group whole, with where to read on, in one transaction; give an empty one."""
         if not group.pages and not group.failed:
             return _Group()
-        began = time.monotonic()
         state = self._counted(group)
+        cleaned = self._cleaned(group)
+        state.add_findings(cleaned.findings)
+        began = time.monotonic()
         with self.store.write() as writing:
-            records = [
-                c.records.with_columns(page=pl.lit(page.number, dtype=pl.Int32))
-                for page, c in group.pages
-                if not c.records.is_empty()
-            ]
-            rejects = self._rejects(group, {page.number: c.rejects for page, c in group.pages})
-            if records and self.source.profile:
-                merged = writing.merge(
-                    pl.concat(records),
-                    job_id=self.job.job_id,
-                    well_in_one_field=self.source.profile.well_in_one_field,
-                )
+            rejects = cleaned.rejects
+            if self.source.profile and not cleaned.records.is_empty():
+                in_one_field = self.source.profile.well_in_one_field
+                merged = writing.merge(cleaned.records, job_id=self.job.job_id, well_in_one_field=in_one_field)
                 state.new += merged.new
                 state.duplicate += merged.duplicate
                 state.restated += merged.restated
-                by_page = {int(n): part for (n,), part in merged.rejects.group_by("page", maintain_order=True)}
-                rejects += self._rejects(group, by_page)
-            for part in rejects:
-                writing.keep_rejects(part, job_id=self.job.job_id)
-                state.add_rejects(part["reason"])
+                rejects = pl.concat([rejects, merged.rejects])
+            writing.keep_rejects(_with_raw_rows(rejects, group.pages), job_id=self.job.job_id)
+            state.add_rejects(rejects["reason"])
             state.elapsed_seconds = self.before_run.elapsed_seconds + time.monotonic() - self.began
             writing.save_cursor(self.job.job_id, state.to_text())
         self.state = state
@@ -292,12 +291,11 @@ class _Import:
         state = ImportState.from_text(self.state.to_text())
         if self.source.is_restarted:
             state.pass_records, self.source.is_restarted = 0, False
-        for page, cleaned in group.pages:
+        for page in group.pages:
             state.pages += 1
             state.total += page.rows.height
             state.pass_records += page.rows.height
             state.request_seconds += page.seconds
-            state.add_findings(cleaned.findings)
         for failed in group.failed:
             state.failed_pages += 1
             start = f"--paging skip --page-size {self.request.page_size} --start-page {failed.number} --max-pages 1"
@@ -317,17 +315,6 @@ class _Import:
             state.warn(warning)
         state.profile = self.source.profile_name
         state.file_mark = self.source.file_mark
-
-    def _rejects(self, group: _Group, by_page: dict[int, pl.DataFrame]) -> list[pl.DataFrame]:
-        """Give the rejected rows of each page with the raw row beside the reason."""
-        found = []
-        for page, _ in group.pages:
-            part = by_page.get(page.number)
-            if part is not None and not part.is_empty():
-                raw = pl.Series("raw_row", page.raw_rows(part["row_number"].to_list()), dtype=pl.String)
-                number = pl.lit(page.number, dtype=pl.Int32).alias("page")
-                found.append(part.select(number, "row_number", "reason", raw))
-        return found
 
     def _complete(self, group: _Group) -> None:
         """Store the last group and note that all was read."""
@@ -364,6 +351,16 @@ class _Import:
         )
         self.ledger.report(self.job.job_id, asdict(progress))
         self.on_progress(progress)
+
+
+def _with_raw_rows(rejects: pl.DataFrame, pages: list[Page]) -> pl.DataFrame:
+    """Give the rejects with the text of each row as it came."""
+    of_page = {page.number: page for page in pages}
+    parts = [rejects.clear().with_columns(raw_row=pl.lit(None, dtype=pl.String))]
+    for (number,), part in rejects.group_by("page", maintain_order=True):
+        raw = of_page[int(number)].raw_rows(part["row_number"].to_list())
+        parts.append(part.with_columns(raw_row=pl.Series(raw, dtype=pl.String)))
+    return pl.concat(parts)
 
 
 def _saved_state(settings: Settings, job_id: str) -> ImportState | None:

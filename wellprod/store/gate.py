@@ -20,6 +20,10 @@ from filelock import FileLock, Timeout
 from wellprod.errors import StoreBusy, StoreError, StoreFull
 
 _RETRY_SECONDS = 0.01
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "storage_compatibility_version": "v1.3.0",  # of a new file: it packs text in half the time
+}
 
 
 @contextmanager
@@ -62,7 +66,7 @@ def opened(path: Path, *, write: bool, wait_seconds: float) -> Iterator[duckdb.D
 def _connect(path: Path, *, write: bool, deadline: float, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     while True:
         try:
-            return duckdb.connect(path, read_only=not write, config={"autoinstall_known_extensions": "false"})
+            return duckdb.connect(path, read_only=not write, config=_CONFIG)
         except duckdb.Error as error:
             if not _is_conflict(error):
                 raise _unopenable(path, error) from None

@@ -15,6 +15,8 @@ import polars as pl
 from wellprod.schema import CONTENT, KEY, RECORD
 
 _REJECTS = {"page": pl.Int32, "row_number": pl.Int32, "reason": pl.String}
+_FULL_GROUP = 20_000
+_RESTATED = (*CONTENT, "day_given")
 _STORED = (*RECORD, "day_given", "job_id")
 
 
@@ -230,6 +232,9 @@ class _Merge:
 
     def _insert(self, rows: pl.DataFrame) -> None:
         if not rows.is_empty():
+            if rows.height >= _FULL_GROUP:
+                self._sql("SET max_vacuum_tasks = 0")  # full groups need no merging with their neighbours
+            self._sql("SET threads = 1")  # so few rows are quicker without sharing them out
             self._sql(
                 f"INSERT INTO production BY NAME SELECT {', '.join(CONTENT)}, day_given, ?::UUID AS job_id,"
                 " ?::TIMESTAMP AS created_at, ?::TIMESTAMP AS updated_at FROM fresh",
@@ -238,6 +243,7 @@ class _Merge:
                 self.now,
                 fresh=rows,
             )
+            self._sql("RESET threads")
 
     def _replace(self, rows: pl.DataFrame) -> None:
         """Move the stored versions of these keys to history and write the given ones in their place."""
@@ -251,10 +257,14 @@ class _Merge:
             self.job_id,
             newer=rows,
         )
-        values = ", ".join(f"{name} = i.{name}" for name in (*CONTENT, "day_given"))
+        changed = self._sql(
+            f"SELECT {', '.join(f'bool_or(p.{name} IS DISTINCT FROM i.{name}) AS {name}' for name in _RESTATED)}"
+            f" FROM production p JOIN newer i ON {self.same_key}"
+        ).pl()
+        values = "".join(f"{name} = i.{name}, " for name in _RESTATED if changed[name][0])
         self._sql(
             f"MERGE INTO production p USING newer i ON {self.same_key}"
-            f" WHEN MATCHED THEN UPDATE SET {values}, job_id = ?::UUID, updated_at = ?::TIMESTAMP",
+            f" WHEN MATCHED THEN UPDATE SET {values}job_id = ?::UUID, updated_at = ?::TIMESTAMP",
             self.job_id,
             self.now,
         )

@@ -59,9 +59,7 @@ def pending(connection: duckdb.DuckDBPyConnection, path: object) -> list[str]:
     StoreTooNew
         The store has a step that this version does not know.
     """
-    known = connection.execute(
-        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'migrations'"
-    ).fetchone()
+    known = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migrations'").fetchone()
     taken = (
         {row[0] for row in connection.execute("SELECT name FROM migrations").fetchall()}
         if known and known[0]

@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from wellprod.errors import StoreError, StoreFull, StoreMissing, WellprodError
+from wellprod.settings import bytes_of
 from wellprod.store.gate import opened
 from wellprod.store.merge import Merged, merge
 from wellprod.store.migrations import migrate, pending
@@ -37,8 +38,15 @@ class Store:
     memory: str = "128MB"
 
     @contextmanager
-    def read(self, *, memory: str | None = None, threads: int | None = None) -> Iterator[Reading]:
+    def read(self, *, memory: str | None = None, threads: int | None = None, share: float = 1.0) -> Iterator[Reading]:
         """Open the store for reading; writers wait until the block ends, so keep it short or export.
+
+        Parameters
+        ----------
+        memory, threads
+            What DuckDB may take, where it is not what the store was made with.
+        share
+            The part of the memory that DuckDB gets; the caller keeps the rest.
 
         Raises
         ------
@@ -56,7 +64,7 @@ class Store:
             with self.write():
                 pass
         with self._opened(write=False) as connection:
-            connection.execute(f"SET memory_limit = '{memory or self.memory}'")
+            connection.execute(f"SET memory_limit = '{int(bytes_of(memory or self.memory) * share)}B'")
             if threads:
                 connection.execute(f"SET threads = {threads:d}")
             yield Reading(connection)
@@ -72,6 +80,7 @@ class Store:
         """
         with self._opened(write=True) as connection:
             connection.execute(f"SET memory_limit = '{self.memory}'")
+            connection.execute("SET checkpoint_threshold = '1KB'")  # a commit goes to the file, not to the log first
             migrate(connection, self.path)
             connection.execute("BEGIN")
             yield Writing(connection, datetime.now(UTC).replace(tzinfo=None))

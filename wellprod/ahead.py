@@ -1,4 +1,4 @@
-"""Read ahead: the next pages are fetched and parsed while the present ones are stored."""
+"""Read ahead: a thread fetches the next items while the present one is worked on."""
 
 from __future__ import annotations
 
@@ -21,10 +21,19 @@ class ReadAhead(Generic[T]):
         self._items = items
         self._ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=depth)
         self._stopped = threading.Event()
-        threading.Thread(target=self._produce, name="read-ahead", daemon=True).start()
+        self._thread = threading.Thread(target=self._produce, name="read-ahead", daemon=True)
+        self._thread.start()
 
-    def next(self, timeout: float) -> T:
-        """Give the next item.
+    def __iter__(self) -> Iterator[T]:
+        """Give all items, each as soon as it is there."""
+        while True:
+            try:
+                yield self.next(None)
+            except StopIteration:
+                return
+
+    def next(self, timeout: float | None) -> T:
+        """Give the next item; None waits for it without end.
 
         Raises
         ------
@@ -42,9 +51,11 @@ class ReadAhead(Generic[T]):
         assert item is not None  # noqa: S101 - one of the two is given
         return item
 
-    def stop(self) -> None:
-        """Let the thread end after the item it is at."""
+    def stop(self, *, wait: bool = False) -> None:
+        """Let the thread end after the item it is at, and wait for that where what it reads from is closed next."""
         self._stopped.set()
+        if wait:
+            self._thread.join()
 
     def _produce(self) -> None:
         try:
