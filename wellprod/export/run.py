@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import structlog
 
+from wellprod.ahead import ReadAhead
 from wellprod.analysis.selection import Selection
 from wellprod.errors import ExportError, WellprodError
 from wellprod.export.formats import Format, find_format
