@@ -50,7 +50,7 @@ class ExportResult:
         return {**asdict(self), "status": str(self.status)}
 
 
-_SORTING_SHARE = 0.7  # of the memory; the rest is for the batches and what runs them
+_SORTING_SHARE = 0.6  # of the memory; the rest is for the batches and what runs them
 
 
 class _Cancelled(Exception):

@@ -15,6 +15,7 @@ import polars as pl
 from wellprod.schema import CONTENT, KEY, RECORD
 
 _REJECTS = {"page": pl.Int32, "row_number": pl.Int32, "reason": pl.String}
+_MET = {"position": pl.UInt32, "stored_day": pl.UInt8, "by_this_job": pl.Boolean, "changed": pl.Boolean}
 _FULL_GROUP = 20_000
 _RESTATED = (*CONTENT, "day_given")
 _STORED = (*RECORD, "day_given", "job_id")
@@ -166,6 +167,11 @@ class _Merge:
     def _met(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give what the store holds of these keys: position, stored_day, by_this_job, changed."""
         differs = " OR ".join(f"p.{name} IS DISTINCT FROM i.{name}" for name in CONTENT if name not in self.key)
+        first = self._sql(  # the keys alone tell quickly that all are new
+            f"SELECT 1 FROM keys i JOIN production p ON {self.same_key} LIMIT 1", keys=rows.select(self.key)
+        )
+        if first.fetchone() is None:
+            return pl.DataFrame(schema=_MET)
         return self._sql(
             f"SELECT i.position, p.day_given AS stored_day, p.job_id = ?::UUID AS by_this_job, {differs} AS changed"
             f" FROM incoming i JOIN production p ON {self.same_key}",
