@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.measure import stopwatch
 
 
-def by_wellprod(home: str, memory: str, threads: int, run: int, store_memory: str = "128MB") -> dict[str, Any]:
+def by_wellprod(home: str, memory: str, threads: int, run: int, store_memory: str = "64MB") -> dict[str, Any]:
     """Export with `export_records`; give a digest of the file too."""
     from wellprod.export import ExportRequest, export_records
     from wellprod.settings import load_settings

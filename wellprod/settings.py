@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     )
 
     store_wait_seconds: float = Field(60.0, gt=0, description="Longest wait for the store while others use it")
-    store_memory: str = Field("128MB", description="Memory that the store may use for one merge or read")
+    store_memory: str = Field("64MB", description="Memory that the store may use to merge one group")
 
     export_batch_records: int = Field(100_000, ge=1000, description="Records in one batch of an export")
     export_memory: str = Field("6GB", description="Memory that an export may use")

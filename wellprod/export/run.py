@@ -81,7 +81,7 @@ def export_records(
     """
     form = find_format(request.format)
     target = (request.output or settings.home / f"wells_prod.{form.extension}").expanduser().resolve()
-    store = Store(settings.store_path, settings.store_wait_seconds, settings.store_memory)
+    store = Store(settings.store_path, settings.store_wait_seconds)
     with store.read() as reading:
         request.selection.condition(reading)
     ledger = Ledger(settings.jobs_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal as signals
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +30,7 @@ from wellprod.store import Store, load_cursor
 _TICK_SECONDS = 0.2
 _REPORT_SECONDS = 0.5
 _CANCEL_SECONDS = 0.05
-_PAGES_AHEAD = 4
+_PAGES_AHEAD = 4  # nearly a group, so that one is read while another is stored
 
 
 class StopRequest:
@@ -97,25 +97,37 @@ def run_import(
         return _Import(job, request, settings, on_progress or (lambda _: None), stop or StopRequest()).run()
 
 
+@dataclass(frozen=True, slots=True)
+class _CleanPage:
+    """A page, without its text columns, and the records and rejects that they gave."""
+
+    page: Page
+    cleaned: Cleaned
+
+    @property
+    def rows(self) -> int:
+        return self.cleaned.records.height + self.cleaned.rejects.height
+
+
 @dataclass(slots=True)
 class _Group:
     """Pages that become one transaction."""
 
-    pages: list[Page] = field(default_factory=list)
+    pages: list[_CleanPage] = field(default_factory=list)
     failed: list[FailedPage] = field(default_factory=list)
     rows: int = 0
     began: float = field(default_factory=time.monotonic)
 
-    def add(self, page: Page | FailedPage) -> None:
+    def add(self, page: _CleanPage | FailedPage) -> None:
         if isinstance(page, FailedPage):
             self.failed.append(page)
         else:
             self.pages.append(page)
-            self.rows += page.rows.height
+            self.rows += page.rows
 
     @property
     def next(self) -> Place | None:
-        places = [*(page.next for page in self.pages), *(page.next for page in self.failed)]
+        places = [*(page.page.next for page in self.pages), *(page.next for page in self.failed)]
         known = [place for place in places if place is not None]
         return max(known, key=lambda place: place.page) if known else None
 
@@ -194,7 +206,7 @@ class _Import:
 
     def _read_all(self) -> bool:
         """Read to the end of the feed; False when it was stopped before."""
-        pages = ReadAhead(self.source.pages(self.state), depth=_PAGES_AHEAD)
+        pages = ReadAhead(self._clean_pages(), depth=_PAGES_AHEAD)
         try:
             return self._store_pages(pages)
         finally:
@@ -204,7 +216,7 @@ class _Import:
     def _wait_for(self, text: str) -> None:
         self.waiting_for = text
 
-    def _store_pages(self, pages: ReadAhead[Page | FailedPage]) -> bool:
+    def _store_pages(self, pages: ReadAhead[_CleanPage | FailedPage]) -> bool:
         group = _Group()
         try:
             while not self._is_stopped():
@@ -252,10 +264,18 @@ class _Import:
 
     # What becomes of them
 
-    def _cleaned(self, group: _Group) -> Cleaned:
-        rows = pl.concat([page.numbered() for page in group.pages], how="diagonal") if group.pages else pl.DataFrame()
+    def _clean_pages(self) -> Iterator[_CleanPage | FailedPage]:
+        """Yield the pages with what they give; this runs in the thread that reads ahead."""
+        for page in self.source.pages(self.state):
+            if isinstance(page, FailedPage):
+                yield page
+            else:
+                emptied = replace(page, content=replace(page.content, rows=pl.DataFrame()))
+                yield _CleanPage(emptied, self._cleaned(page.numbered()))
+
+    def _cleaned(self, rows: pl.DataFrame) -> Cleaned:
         if self.source.profile is None:  # not one row so far was an object
-            lost = rows.select(pl.col("^#page$").alias("page"), pl.col("^#row$").alias("row_number"))
+            lost = rows.select(pl.col("#page").alias("page"), pl.col("#row").alias("row_number"))
             return Cleaned(pl.DataFrame(), lost.with_columns(reason=pl.lit(NO_RECORD)), {})
         today = datetime.now(UTC).date()
         return clean(rows, self.source.profile, reject_rules=self.settings.reject_rules, today=today)
@@ -265,20 +285,21 @@ class _Import:
         if not group.pages and not group.failed:
             return _Group()
         state = self._counted(group)
-        cleaned = self._cleaned(group)
-        state.add_findings(cleaned.findings)
+        records = [page.cleaned.records for page in group.pages if not page.cleaned.records.is_empty()]
+        rejects = pl.concat([page.cleaned.rejects for page in group.pages]) if group.pages else pl.DataFrame()
         began = time.monotonic()
         with self.store.write() as writing:
-            rejects = cleaned.rejects
-            if self.source.profile and not cleaned.records.is_empty():
+            if self.source.profile and records:
                 in_one_field = self.source.profile.well_in_one_field
-                merged = writing.merge(cleaned.records, job_id=self.job.job_id, well_in_one_field=in_one_field)
+                merged = writing.merge(pl.concat(records), job_id=self.job.job_id, well_in_one_field=in_one_field)
                 state.new += merged.new
                 state.duplicate += merged.duplicate
                 state.restated += merged.restated
                 rejects = pl.concat([rejects, merged.rejects])
-            writing.keep_rejects(_with_raw_rows(rejects, group.pages), job_id=self.job.job_id)
-            state.add_rejects(rejects["reason"])
+            if not rejects.is_empty():
+                pages = [page.page for page in group.pages]
+                writing.keep_rejects(_with_raw_rows(rejects, pages), job_id=self.job.job_id)
+                state.add_rejects(rejects["reason"])
             state.elapsed_seconds = self.before_run.elapsed_seconds + time.monotonic() - self.began
             writing.save_cursor(self.job.job_id, state.to_text())
         self.state = state
@@ -293,9 +314,10 @@ class _Import:
             state.pass_records, self.source.is_restarted = 0, False
         for page in group.pages:
             state.pages += 1
-            state.total += page.rows.height
-            state.pass_records += page.rows.height
-            state.request_seconds += page.seconds
+            state.total += page.rows
+            state.pass_records += page.rows
+            state.request_seconds += page.page.seconds
+            state.add_findings(page.cleaned.findings)
         for failed in group.failed:
             state.failed_pages += 1
             start = f"--paging skip --page-size {self.request.page_size} --start-page {failed.number} --max-pages 1"

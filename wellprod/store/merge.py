@@ -240,7 +240,7 @@ class _Merge:
         if not rows.is_empty():
             if rows.height >= _FULL_GROUP:
                 self._sql("SET max_vacuum_tasks = 0")  # full groups need no merging with their neighbours
-            self._sql("SET threads = 1")  # so few rows are quicker without sharing them out
+            self._sql("SET threads = 1")  # so few rows are stored quicker by one than shared out
             self._sql(
                 f"INSERT INTO production BY NAME SELECT {', '.join(CONTENT)}, day_given, ?::UUID AS job_id,"
                 " ?::TIMESTAMP AS created_at, ?::TIMESTAMP AS updated_at FROM fresh",
@@ -249,7 +249,6 @@ class _Merge:
                 self.now,
                 fresh=rows,
             )
-            self._sql("RESET threads")
 
     def _replace(self, rows: pl.DataFrame) -> None:
         """Move the stored versions of these keys to history and write the given ones in their place."""

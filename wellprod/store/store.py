@@ -30,12 +30,12 @@ class Store:
     wait_seconds
         Longest wait for the file while other processes use it.
     memory
-        Memory that DuckDB may take for one read or write, such as ``"128MB"``.
+        Memory that DuckDB may take for one read or write, such as ``"512MB"``.
     """
 
     path: Path
     wait_seconds: float = 30.0
-    memory: str = "128MB"
+    memory: str = "512MB"
 
     @contextmanager
     def read(self, *, memory: str | None = None, threads: int | None = None, share: float = 1.0) -> Iterator[Reading]:
