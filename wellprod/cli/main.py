@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from wellprod.cli import screen, work
-from wellprod.errors import StoreMissing, UsageError, WellprodError
+from wellprod.errors import StoreMissing, UsageError, WellprodError, redact
 from wellprod.settings import Settings, load_settings
 
 app = typer.Typer(
@@ -62,7 +62,7 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        message = f"{type(error).__name__}: {error}"
+        message = redact(f"{type(error).__name__}: {error}")
         _tell(
             {
                 "code": "INTERNAL_ERROR",

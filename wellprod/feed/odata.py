@@ -132,59 +132,61 @@ class ODataFeed:
         size = self._settings.page_size
         self._find_entity_set()
         failed: list[FailedPage] = []
-        link, skip, number = place.link, place.skip, place.page
-        last: Content | None = None
-        same, gave_any = 1, False
+        pages_before: list[pl.DataFrame] = []
         while True:
-            at_end = self.count is not None and skip >= self.count
             try:
-                if link is not None:
-                    answer = self._wire.fetch(link, read)
-                else:
-                    answer = self._first_that_works(lambda: self._window_url(skip, order_by), read)  # noqa: B023
+                answer = self._window(place, read, order_by)
             except (FeedSignInRefused, FeedLinkRefused):
                 raise
             except FeedError as error:
-                if link is not None:  # the window that begins here has the same records
-                    link = None
+                if place.link is not None:  # the window that begins here has the same records
+                    place = Place(place.page, skip=place.skip)
                     continue
-                if at_end:
+                if self._is_past_count(place):
                     yield from failed
                     return
-                if not gave_any and self.count is None:
+                if not pages_before and self.count is None:
                     raise
-                skip += size
-                failed.append(FailedPage(number, error, Place(number + 1, skip=skip)))
+                after = Place(place.page + 1, skip=place.skip + size)
+                failed.append(FailedPage(place.page, error, after))
                 if len(failed) == _DEAD_PAGES:
                     raise
-                number += 1
+                place = after
                 continue
             yield from failed
             failed.clear()
-            gave_any = True
-            content = answer.content
-            self.count = content.count if content.count is not None else self.count
-            link = self._next_link(answer, number)
-            received = content.rows.height
-            if received == 0 and link is None:
-                if self.count is None or skip >= self.count:
+            rows, link = answer.content.rows, self._next_link(answer, place.page)
+            if rows.is_empty() and link is None:
+                if self.count is None or self._is_past_count(place):
                     return
-                skip += size
+                place = Place(place.page, skip=place.skip + size)
                 continue
-            repeats = received > 1 and last is not None and last.rows.equals(content.rows)
-            same = same + 1 if repeats else 1
-            if repeats and at_end:
+            if self._is_past_count(place) and pages_before and rows.equals(pages_before[-1]):
                 self.warnings.append("The feed gives its last page again for any $skip beyond the end.")
                 return
-            if same == _SAME_PAGES:
+            pages_before = [*pages_before, rows][-_SAME_PAGES:]
+            if rows.height > 1 and len(pages_before) == _SAME_PAGES and all(map(rows.equals, pages_before)):
                 raise FeedLinkRefused(
-                    f"Pages {number - same + 1} to {number} are the same: the feed seems to ignore $skip.",
+                    f"Pages {place.page - _SAME_PAGES + 1} to {place.page} are the same:"
+                    " the feed seems to ignore $skip.",
                     next="Use server-driven paging: leave out --paging skip.",
                 )
-            last = content
-            skip += received
-            yield answer.page(number, Place(number + 1, link=link, skip=skip))
-            number += 1
+            after = Place(place.page + 1, link=link, skip=place.skip + rows.height)
+            yield answer.page(place.page, after)
+            place = after
+
+    def _window(self, place: Place, read: Reader, order_by: Sequence[str]) -> Fetched:
+        """Get the window that begins at a place, or what a next link inside it leads to."""
+        if place.link is not None:
+            answer = self._wire.fetch(place.link, read)
+        else:
+            answer = self._first_that_works(lambda: self._window_url(place.skip, order_by), read)
+        if answer.content.count is not None:
+            self.count = answer.content.count
+        return answer
+
+    def _is_past_count(self, place: Place) -> bool:
+        return self.count is not None and place.skip >= self.count
 
     # Addresses
 

@@ -14,7 +14,7 @@ import polars as pl
 import structlog
 
 from wellprod.ahead import ReadAhead, Waiting
-from wellprod.errors import WellprodError, mask_secrets
+from wellprod.errors import WellprodError, mask_secrets, redact
 from wellprod.feed.clean import NO_RECORD, Cleaned, check_rules, clean
 from wellprod.feed.page import FailedPage, Page, Place
 from wellprod.feed.profile import find_profile
@@ -163,32 +163,24 @@ class _Import:
         status, error = Status.FAILED, None
         try:
             self._load_state()
-            if not self.state.is_complete:
-                finished = self._read_all()
-                status = Status.COMPLETED if finished else Status.CANCELLED
-            else:
-                status = Status.COMPLETED
+            is_whole = self.state.is_complete or self._read_all()
+            status = Status.COMPLETED if is_whole else Status.CANCELLED
         except WellprodError as failure:
             for warning in self.source.warnings:
                 self.state.warn(warning)
-            error = failure.as_dict()
-            error["next"] = f"{failure.next} {self._how_to_go_on()}".strip()
+            error = {**failure.as_dict(), "next": f"{failure.next} {self._how_to_go_on()}".strip()}
         except KeyboardInterrupt:
             status = Status.CANCELLED
             self.stop.ask(signals.SIGINT)
         except BaseException as failure:
-            self._finish(
-                Status.FAILED,
-                {"code": "INTERNAL_ERROR", "message": repr(failure), "next": self._how_to_go_on()},
-            )
+            self._finish(status, self._error("INTERNAL_ERROR", redact(repr(failure))))
             raise
         if status == Status.CANCELLED:
-            error = {
-                "code": "CANCELLED",
-                "message": "The import was stopped on request.",
-                "next": self._how_to_go_on(),
-            }
+            error = self._error("CANCELLED", "The import was stopped on request.")
         return self._finish(status, error)
+
+    def _error(self, code: str, message: str) -> dict[str, Any]:
+        return {"code": code, "message": message, "next": self._how_to_go_on()}
 
     def _finish(self, status: Status, error: dict[str, Any] | None) -> ImportSummary:
         self.state.elapsed_seconds = self.before_run.elapsed_seconds + time.monotonic() - self.began
