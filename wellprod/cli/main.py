@@ -215,11 +215,12 @@ def jobs_list(
     """List the jobs, newest first."""
     from wellprod.jobs import Ledger
 
-    jobs = Ledger(_settings().jobs_path).jobs(limit=limit, offset=offset)
+    settings = _settings()
+    jobs = Ledger(settings.jobs_path).jobs(limit=limit, offset=offset)
     if as_json:
         _print_json({"jobs": [job.as_dict() for job in jobs]})
     else:
-        screen.show_jobs(jobs)
+        screen.show_jobs(jobs, settings.jobs_path)
     return 0
 
 

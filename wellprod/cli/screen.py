@@ -155,10 +155,10 @@ def show_import(summary: ImportSummary, store: Path) -> None:
         )
 
 
-def show_jobs(jobs: list[Job]) -> None:
-    """Show jobs, one a line."""
+def show_jobs(jobs: list[Job], ledger: Path) -> None:
+    """Show jobs, one a line, and where they are kept."""
     if not jobs:
-        out.print("There are no jobs yet.")
+        _say(out, f"There are no jobs yet in {escape(str(ledger))}.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     narrow = out.width < _WIDE
@@ -174,6 +174,7 @@ def show_jobs(jobs: list[Job]) -> None:
             number((job.progress or {}).get("records_processed")),
         )
     out.print(table)
+    _say(out, f"[dim]Kept in {escape(str(ledger))}[/]")
 
 
 def show_job(job: Job) -> None:

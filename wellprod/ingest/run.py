@@ -22,7 +22,7 @@ from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.source import Source, first_place
 from wellprod.ingest.state import ImportState
 from wellprod.ingest.summary import ImportSummary, Progress, progress_of
-from wellprod.jobs import Job, Ledger, Status
+from wellprod.jobs import Job, Ledger, Status, peak_memory_mb
 from wellprod.log import get_logger
 from wellprod.settings import Settings
 from wellprod.store import Store, load_cursor
@@ -183,7 +183,7 @@ class _Import:
         return {"code": code, "message": message, "next": self._how_to_go_on()}
 
     def _finish(self, status: Status, error: dict[str, Any] | None) -> ImportSummary:
-        self.state.elapsed_seconds = self.before_run.elapsed_seconds + time.monotonic() - self.began
+        self._measure(self.state)
         summary = ImportSummary(self.job.job_id, status, self.request, self.state, error, self.stop.signal)
         self.log.info("import_ended", status=str(status), records=self.state.total, error=error)
         try:
@@ -292,7 +292,7 @@ class _Import:
                 pages = [page.page for page in group.pages]
                 writing.keep_rejects(_with_raw_rows(rejects, pages), job_id=self.job.job_id)
                 state.add_rejects(rejects["reason"])
-            state.elapsed_seconds = self.before_run.elapsed_seconds + time.monotonic() - self.began
+            self._measure(state)
             writing.save_cursor(self.job.job_id, state.to_text())
         self.state = state
         self.state.database_seconds += time.monotonic() - began
@@ -347,10 +347,15 @@ class _Import:
             state.warn("The feed has no records.")
         state.is_complete = True
         state.place = Place(state.place.page)
+        self._measure(state)
         with self.store.write() as writing:
             writing.forget_confirmed(self.job.job_id)
             writing.save_cursor(self.job.job_id, state.to_text())
         self._report(force=True)
+
+    def _measure(self, state: ImportState) -> None:
+        state.elapsed_seconds = self.before_run.elapsed_seconds + time.monotonic() - self.began
+        state.peak_memory_mb = max(state.peak_memory_mb, peak_memory_mb())
 
     def _report(self, *, force: bool = False) -> None:
         now = time.monotonic()

@@ -33,6 +33,7 @@ class ImportState:
     duplicate: int = 0
     restated: int = 0
     failed: int = 0
+    peak_memory_mb: float = 0.0
     elapsed_seconds: float = 0.0
     request_seconds: float = 0.0
     database_seconds: float = 0.0

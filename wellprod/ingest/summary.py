@@ -8,7 +8,7 @@ from typing import Any
 
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.state import ImportState
-from wellprod.jobs import Status, peak_memory_mb
+from wellprod.jobs import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class ImportSummary:
                 "processed_items": state.processed,
                 "failed_items": state.failed,
                 "success_rate": round(100.0 * state.processed / state.total, 2) if state.total else 100.0,
-                "memory_usage_mb": round(peak_memory_mb(), 1),
+                "memory_usage_mb": round(state.peak_memory_mb, 1),
             },
             "pagination_summary": {
                 "total_pages": state.total_pages(),
