@@ -91,7 +91,7 @@ def test_jobs_are_listed_shown_and_not_found(run: CommandLine, feed_url: str) ->
     assert (unknown.returncode, "There is no job 1111" in unknown.stderr) == (2, True)
     malformed = run("jobs", "show", "x", "--json")
     assert (malformed.returncode, one_object(malformed.stdout)["errors"][0]["code"]) == (2, "NOT_FOUND")
-    assert "has ended already: COMPLETED" in run("jobs", "cancel", job_id).stdout
+    assert "has ended: COMPLETED" in run("jobs", "cancel", job_id).stdout
 
 
 def test_a_running_import_is_cancelled_from_another_process(run: CommandLine, settings: Settings) -> None:

@@ -28,8 +28,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
-_SECRET_NAME = r"(?:api[_-]?key|apikey|access[_-]?token|token|password|passwd|pwd|secret|signature|sig)"  # noqa: S105
-_SECRET_PARAMETER = re.compile(rf"(?i)([?&](?:subscription-)?{_SECRET_NAME}=)[^&\s'\"]+")
+_SECRET_PARAMETER = re.compile(r"(?i)([?&](?!\$)[^=&]*(?:key|token|secret|sig|pass|pwd|auth|code)[^=&]*)=([^&\s'\"]+)")
 _QUERY = re.compile(r"(?i)(\bhttps?://[^\s?'\"]+)\?[^\s'\"]*")
 _USERINFO = re.compile(r"(?i)(\bhttps?://)[^/\s@]+@")
 _AUTHORIZATION = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/._~=-]{6,}")
@@ -39,11 +38,18 @@ HIDDEN = "***"
 
 def mask_secrets(url: str) -> str:
     """Give `url` with its user part and the values of secret-like query parameters hidden, the rest kept."""
-    return _SECRET_PARAMETER.sub(rf"\g<1>{HIDDEN}", _USERINFO.sub(r"\1", url))
+    return _SECRET_PARAMETER.sub(rf"\g<1>={HIDDEN}", _USERINFO.sub(r"\1", url))
+
+
+def mask_secrets_of(origin: str, url: str) -> str:
+    """Give `url` with the secret-like query values of `origin` hidden wherever it repeats them."""
+    for name, value in _SECRET_PARAMETER.findall(origin):
+        url = url.replace(f"{name[1:]}={value}", f"{name[1:]}={HIDDEN}")
+    return url
 
 
 def unmask_secrets(url: str, origin: str) -> str | None:
-    """Give `url` with the values that `mask_secrets` hid taken from `origin`; None when one is not there."""
+    """Give `url` with its hidden values taken from `origin`; None when one of them is not there."""
     for name in re.findall(rf"[?&]([^=&]+)={re.escape(HIDDEN)}", url):
         found = re.search(rf"[?&]{re.escape(name)}=([^&]*)", origin)
         if found is None or found[1] == HIDDEN:

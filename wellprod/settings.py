@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -87,6 +88,21 @@ class Settings(BaseSettings):
         if page_size not in PAGE_SIZES:
             raise ValueError(f"page size {page_size} is not allowed; it must be from 1 to 5000")
         return page_size
+
+    @field_validator("feed_token", "feed_api_key")
+    @classmethod
+    def _fit_for_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
+        text = secret.get_secret_value().strip() if secret else ""
+        if not (text.isascii() and text.isprintable()):
+            raise ValueError("it holds a character that no header can carry")
+        return SecretStr(text) if text else None
+
+    @field_validator("feed_api_key_header")
+    @classmethod
+    def _header_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9-]+", name):
+            raise ValueError(f"{name!r} is no name of a header")
+        return name
 
     @field_validator("store_memory", "export_memory")
     @classmethod

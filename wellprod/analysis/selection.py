@@ -76,7 +76,7 @@ class Selection:
 def _codes(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> list[int]:
     """Give the codes that a code or a name stands for."""
     named = " OR ".join(f"lower({name}) = lower(?)" for name in names)
-    query = f"SELECT DISTINCT {kind}_code FROM production WHERE {kind}_code = try_cast(? AS BIGINT) OR {named}"
+    query = f"SELECT DISTINCT {kind}_code FROM production WHERE {kind}_code::VARCHAR = ? OR {named}"
     codes = [int(code) for code in reading.table(query, [text] * (1 + len(names)))[f"{kind}_code"]]
     if codes:
         return codes
@@ -95,4 +95,7 @@ def _month(text: str | None) -> date | None:
         return None
     if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-\d{2})?", text):
         raise SelectionError(f"{text!r} is no month.", next="Write it as YYYY-MM, such as 2024-01.")
-    return date(int(text[:4]), int(text[5:7]), 1)
+    try:
+        return date.fromisoformat(f"{text[:7]}-01" if len(text) == 7 else text).replace(day=1)
+    except ValueError:
+        raise SelectionError(f"{text!r} is no month.", next="Write it as YYYY-MM, such as 2024-01.") from None

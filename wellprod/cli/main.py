@@ -163,7 +163,10 @@ def _end_import(summary: Any, settings: Settings, as_json: bool) -> int:
     from wellprod.export import ExportRequest
 
     if settings.export_after_import and str(summary.status) == "COMPLETED" and summary.state.processed:
-        work.export(ExportRequest(), settings)
+        try:
+            work.export(ExportRequest(), settings)
+        except WellprodError as error:
+            summary.state.warn(f"The import is whole, but its CSV could not be refreshed: {error}")
     if as_json:
         _print_json(summary.as_dict())
     else:
@@ -245,10 +248,10 @@ def jobs_cancel(job_id: str, as_json: AsJson = False) -> int:
     job = Ledger(_settings().jobs_path).cancel(job_id)
     if as_json:
         _print_json(job.as_dict())
-    elif job.cancel_requested:
+    elif job.is_active:
         screen.out.print(f"The job {job.job_id} was asked to stop.")
     else:
-        screen.out.print(f"The job {job.job_id} has ended already: {job.status}.")
+        screen.out.print(f"The job {job.job_id} has ended: {job.status}.")
     return 0
 
 

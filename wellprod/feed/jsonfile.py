@@ -15,6 +15,8 @@ import orjson
 from wellprod.errors import FeedUnreachable, FeedUnreadable
 from wellprod.feed.page import Page, Place, Reader
 
+_ENDS = 65536
+
 
 class JsonFile:
     """The records of one file, larger than memory if need be.
@@ -35,6 +37,13 @@ class JsonFile:
         """Give some records from the head of the file, to recognise its profile from."""
         with self._opened() as file:
             return list(islice(self._records(file), 100))
+
+    def is_one_page_of_several(self) -> bool:
+        """Tell whether the file is a saved answer that names a next page, which is not in it."""
+        with self._opened() as file:
+            head = file.read(_ENDS)
+            file.seek(max(self.path.stat().st_size - _ENDS, 0))
+            return any(name in end for end in (head, file.read()) for name in (b'"@odata.nextLink"', b'"@nextLink"'))
 
     def pages(self, read: Reader, place: Place) -> Iterator[Page]:
         """Yield the pages from `place` on.

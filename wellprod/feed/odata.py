@@ -25,6 +25,11 @@ from wellprod.feed.wire import Fetched, Wire, check_address, origin_of
 from wellprod.settings import Settings
 
 _OPTION_REFUSED = {400, 404, 501}
+_OPTION_LOST = {
+    "count": "The feed refuses $count; whether all records came cannot be checked.",
+    "orderby": "The feed refuses $orderby; records may be skipped if they change meanwhile.",
+}
+_BEYOND_END = {400, 404, 416}
 _DEAD_PAGES = 3
 _SAME_PAGES = 3
 
@@ -133,6 +138,7 @@ class ODataFeed:
         self._find_entity_set()
         failed: list[FailedPage] = []
         pages_before: list[pl.DataFrame] = []
+        most = 0  # records in the largest window so far: what a server that caps $top gives
         while True:
             try:
                 answer = self._window(place, read, order_by)
@@ -143,12 +149,14 @@ class ODataFeed:
                     place = Place(place.page, skip=place.skip)
                     continue
                 if self._is_past_count(place):
+                    if error.details.get("status") not in _BEYOND_END:
+                        self.warnings.append(f"Whether there is more than the count cannot be told: {error.message}")
                     yield from failed
                     return
-                if not pages_before and self.count is None:
+                if place.page == 1 and self.count is None:
                     raise
-                after = Place(place.page + 1, skip=place.skip + size)
-                failed.append(FailedPage(place.page, error, after))
+                after = Place(place.page + 1, skip=place.skip + (most or size))
+                failed.append(FailedPage(place.page, error, after, place.skip))
                 if len(failed) == _DEAD_PAGES:
                     raise
                 place = after
@@ -164,6 +172,7 @@ class ODataFeed:
             if self._is_past_count(place) and pages_before and rows.equals(pages_before[-1]):
                 self.warnings.append("The feed gives its last page again for any $skip beyond the end.")
                 return
+            most = max(most, rows.height)
             pages_before = [*pages_before, rows][-_SAME_PAGES:]
             if rows.height > 1 and len(pages_before) == _SAME_PAGES and all(map(rows.equals, pages_before)):
                 raise FeedLinkRefused(
@@ -237,7 +246,13 @@ class ODataFeed:
         if link is None:
             return None
         base = urljoin(answer.url, (answer.content.context or "").partition("#")[0].removesuffix("$metadata"))
-        link = urljoin(base, link)
+        try:
+            link = urljoin(base, link)
+            origin_of(link)
+        except ValueError:
+            raise FeedLinkRefused(
+                f"The next link of page {number} is no address.", next="Tell the feed's operator."
+            ) from None
         if origin_of(link) not in self._wire.trusted | self._wire.redirected:
             raise FeedLinkRefused(
                 f"The next link of page {number} leads to another origin, {origin_of(link)};"
@@ -248,21 +263,22 @@ class ODataFeed:
 
     def _first_that_works(self, url: Callable[[], str], read: Reader) -> Fetched:
         """Fetch, and where the service refuses $count or $orderby (400, 404, 501), do without (13.3 item 20)."""
-        while True:
+        asked = [o for o in _OPTION_LOST if f"${o}=" in url() and f"${o}=" not in self.url]
+        attempts: list[set[str]] = [set(), *({option} for option in asked), set(asked)]
+        for dropped in attempts:
+            self._refused_options |= dropped
             try:
                 fetched = self._wire.fetch(url(), read)
-                self._options_accepted = True
-                return fetched
             except FeedRefused as error:
-                asked = [o for o in ("count", "orderby") if f"${o}=" in url() and f"${o}=" not in self.url]
-                if self._options_accepted or error.details.get("status") not in _OPTION_REFUSED or not asked:
+                self._refused_options -= dropped
+                refused = error.details.get("status") in _OPTION_REFUSED
+                if self._options_accepted or not refused or dropped == attempts[-1]:
                     raise
-                self._refused_options.add(asked[0])
-                self.warnings.append(
-                    "The feed refuses $count; whether all records came cannot be checked."
-                    if asked[0] == "count"
-                    else "The feed refuses $orderby; records may be skipped if they change meanwhile."
-                )
+            else:
+                self._options_accepted = True
+                self.warnings += [_OPTION_LOST[option] for option in asked if option in dropped]
+                return fetched
+        raise AssertionError("the last attempt returns or raises")
 
 
 def _loads(body: bytes) -> Content:

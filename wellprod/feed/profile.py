@@ -167,7 +167,7 @@ def read_profile(path: Path) -> Profile:
 def _parsed(text: str, origin: str) -> Profile:
     advice = "Correct the file; the profiles that come with wellprod are examples."
     try:
-        return Profile(**{"name": Path(origin).stem, **tomllib.loads(text)})
+        return Profile(**{**tomllib.loads(text), "name": Path(origin).stem})
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"The profile {origin} is no TOML: {error}.", next=advice) from None
     except ValidationError as error:
@@ -221,6 +221,12 @@ def recognise_profile(rows: Sequence[Any], folder: Path | None = None) -> Profil
     fitting = [profile for profile in profiles.values() if profile.required <= found]
     if fitting:
         return max(fitting, key=lambda profile: len(found.intersection(profile.properties)))
+    if found and found <= {"name", "kind", "url", "title"}:
+        listed = ", ".join(str(row.get("name")) for row in rows if isinstance(row, dict))
+        raise ProfileError(
+            f"This is a service root, which lists its entity sets: {listed}.",
+            next="Give the address of the one that holds the production.",
+        )
     nearest = min(profiles.values(), key=lambda profile: len(profile.required - found) / len(profile.required))
     raise ProfileError(
         f"No profile fits this feed. Its properties are: {', '.join(sorted(found)) or 'none'}. The nearest profile,"

@@ -34,6 +34,7 @@ from wellprod.settings import Settings
 
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _REDIRECTS = 5
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class Wire:
         answer = self._get(url)
         seconds = time.perf_counter() - began
         try:
-            content = read(answer.body)
+            content = read(answer.body.removeprefix(_BYTE_ORDER_MARK))
         except FeedUnreadable as error:
             if "html" in answer.content_type or answer.body.lstrip()[:1] == b"<":
                 raise FeedUnreadable(
@@ -168,7 +169,7 @@ class Wire:
                 ) from None
             error.next = error.next or "Try again later; if it stays so, tell the feed's operator."
             raise _Again(error) from None
-        return Fetched(content, answer.body, answer.url, seconds)
+        return Fetched(content, answer.body.removeprefix(_BYTE_ORDER_MARK), answer.url, seconds)
 
     def _get(self, url: str) -> _Answer:
         """Get the whole body within the time-out, following redirects; credentials go to trusted origins only."""
@@ -183,6 +184,8 @@ class Wire:
                         continue
                     self._check_status(r, url, trusted)
                     return _Answer(self._body(r, url, deadline), url, r.headers.get("content-type", "no type"))
+            except (ValueError, httpx.InvalidURL, httpx.UnsupportedProtocol):
+                raise FeedRefused(f"{redact(url)} redirects to no address.", next="Check the address.") from None
             except httpx.TimeoutException:
                 raise self._too_slow(url) from None
             except (httpx.TransportError, httpx.DecodingError) as error:
@@ -272,8 +275,13 @@ def check_address(url: str) -> None:
     UsageError
         It is none, or carries a user or a password.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        is_address = False
+    if not is_address:
         raise UsageError(
             f"{url!r} is no feed address.", next="Give one such as https://host/odata/WellProduction, or a file."
         )

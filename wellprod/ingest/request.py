@@ -50,6 +50,11 @@ class ImportRequest:
     def __post_init__(self) -> None:
         if not self.is_file:
             check_address(self.source)
+            if self.paging == "skip" and re.search(r"[?&](\$|%24)(top|skip)=", self.source):
+                raise UsageError(
+                    "The address has a $top or $skip of its own, which paging 'skip' sets.",
+                    next="Take it out, or leave out --paging skip; --max-pages reads a part.",
+                )
         if self.page_size not in PAGE_SIZES:
             raise UsageError(f"page size {self.page_size} is not allowed; it must be from 1 to 5000.")
         if self.paging not in ("server", "skip"):
@@ -82,7 +87,10 @@ class ImportRequest:
     def as_parameters(self) -> dict[str, Any]:
         """Give it as a job row keeps it: a file by its whole path, an address without its secrets."""
         source = str(Path(self.source).expanduser().resolve()) if self.is_file else mask_secrets(self.source)
-        return {**asdict(self), "source": source}
+        profile = self.profile
+        if profile and profile.endswith(".toml"):
+            profile = str(Path(profile).expanduser().resolve())
+        return {**asdict(self), "source": source, "profile": profile}
 
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any], settings: Settings) -> ImportRequest:

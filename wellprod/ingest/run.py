@@ -6,6 +6,7 @@ import signal as signals
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ import polars as pl
 import structlog
 
 from wellprod.ahead import ReadAhead, Waiting
-from wellprod.errors import WellprodError, mask_secrets, redact
+from wellprod.errors import JobError, UsageError, WellprodError, mask_secrets_of
 from wellprod.feed.clean import NO_RECORD, Cleaned, check_rules, clean
 from wellprod.feed.page import FailedPage, Page, Place
 from wellprod.feed.profile import find_profile
@@ -77,6 +78,9 @@ def resume_import(job_id: str, settings: Settings, **watching: Any) -> ImportSum
         There is no such job, or an import runs.
     """
     ledger = Ledger(settings.jobs_path)
+    kind = ledger.get(job_id).kind
+    if kind != "import":
+        raise UsageError(f"The job {job_id} is an {kind}, which cannot be resumed.", next=f"Start the {kind} again.")
     request = ImportRequest.from_parameters(ledger.get(job_id).parameters, settings)
     job = ledger.claim(job_id)
     if job.status == Status.COMPLETED:
@@ -126,6 +130,10 @@ class _Group:
             self.rows += page.rows
 
     @property
+    def last_page(self) -> int:
+        return max([*(page.page.number for page in self.pages), *(page.number for page in self.failed)], default=0)
+
+    @property
     def next(self) -> Place | None:
         places = [*(page.page.next for page in self.pages), *(page.next for page in self.failed)]
         known = [place for place in places if place is not None]
@@ -155,6 +163,7 @@ class _Import:
         self.source = Source(request, self.settings, self._wait_for)
         self.waiting_for: str | None = None
         self.last_report = self.last_asked = 0.0
+        self.storer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     # The course of an import
 
@@ -173,7 +182,7 @@ class _Import:
             status = Status.CANCELLED
             self.stop.ask(signals.SIGINT)
         except BaseException as failure:
-            self._finish(status, self._error("INTERNAL_ERROR", redact(repr(failure))))
+            self._finish(status, self._error("INTERNAL_ERROR", type(failure).__name__))
             raise
         if status == Status.CANCELLED:
             error = self._error("CANCELLED", "The import was stopped on request.")
@@ -204,6 +213,7 @@ class _Import:
         finally:
             pages.stop()
             self.source.close()
+            self.storer.shutdown()
 
     def _wait_for(self, text: str) -> None:
         self.waiting_for = text
@@ -220,11 +230,11 @@ class _Import:
                     self._report()
                     continue
                 except StopIteration:
-                    self._complete(group)
+                    self._commit(group, is_last=True)
                     return True
                 self.waiting_for = None
                 if self._read_enough(group):
-                    self._complete(group)
+                    self._commit(group, is_last=True)
                     return True
         except WellprodError as failure:
             if not failure.code.startswith("STORE"):
@@ -238,9 +248,8 @@ class _Import:
         return group.rows >= self.settings.group_records or is_old
 
     def _read_enough(self, group: _Group) -> bool:
-        waiting = len(group.pages) + len(group.failed)
-        limit = self.request.max_pages
-        return limit is not None and self.state.pages + self.state.failed_pages + waiting >= limit
+        most, first = self.request.max_pages, self.request.start_page
+        return most is not None and group.last_page - first + 1 >= most
 
     def _is_stopped(self) -> bool:
         now = time.monotonic()
@@ -272,10 +281,16 @@ class _Import:
         today = datetime.now(UTC).date()
         return clean(rows, self.source.profile, reject_rules=self.settings.reject_rules, today=today)
 
-    def _commit(self, group: _Group) -> _Group:
-        """Store a group whole, with where to read on, in one transaction; give an empty one."""
-        if not group.pages and not group.failed:
-            return _Group()
+    def _commit(self, group: _Group, *, is_last: bool = False) -> _Group:
+        """Store a group whole; give an empty one."""
+        if group.pages or group.failed or is_last:
+            # In a thread of its own, since a signal breaks off the query of the main thread.
+            self.state = self.storer.submit(self._stored, group, is_last=is_last).result()
+            self._report(force=True)
+        return _Group()
+
+    def _stored(self, group: _Group, *, is_last: bool) -> ImportState:
+        """Store a group, with where to read on, in one transaction; give the state that it leads to."""
         state = self._counted(group)
         records = [page.cleaned.records for page in group.pages if not page.cleaned.records.is_empty()]
         rejects = pl.concat([page.cleaned.rejects for page in group.pages]) if group.pages else pl.DataFrame()
@@ -292,12 +307,13 @@ class _Import:
                 pages = [page.page for page in group.pages]
                 writing.keep_rejects(_with_raw_rows(rejects, pages), job_id=self.job.job_id)
                 state.add_rejects(rejects["reason"])
+            if is_last:
+                self._conclude(state)
+                writing.forget_confirmed(self.job.job_id)
             self._measure(state)
             writing.save_cursor(self.job.job_id, state.to_text())
-        self.state = state
-        self.state.database_seconds += time.monotonic() - began
-        self._report(force=True)
-        return _Group()
+        state.database_seconds += time.monotonic() - began
+        return state
 
     def _counted(self, group: _Group) -> ImportState:
         """Give the state as it will be when the group is stored, but for what the merge decides."""
@@ -312,13 +328,15 @@ class _Import:
             state.add_findings(page.cleaned.findings)
         for failed in group.failed:
             state.failed_pages += 1
-            start = f"--paging skip --page-size {self.request.page_size} --start-page {failed.number} --max-pages 1"
+            size, lost = self.request.page_size, failed.next.skip - failed.skip
+            first, last = failed.skip // size + 1, (failed.skip + lost - 1) // size + 1
+            start = f"--paging skip --page-size {size} --start-page {first} --max-pages {last - first + 1}"
             state.add_error(
                 {"page": failed.number, **failed.error.as_dict(), "next": f"Import this page again: {start}"}
             )
         self._note_source(state)
         if group.next:
-            state.place = replace(group.next, link=mask_secrets(group.next.link) if group.next.link else None)
+            state.place = replace(group.next, link=mask_secrets_of(self.request.source, group.next.link or "") or None)
         return state
 
     def _note_source(self, state: ImportState) -> None:
@@ -330,13 +348,9 @@ class _Import:
         state.profile = self.source.profile_name
         state.file_mark = self.source.file_mark
 
-    def _complete(self, group: _Group) -> None:
-        """Store the last group and note that all was read."""
-        self._commit(group)
-        state = self.state
-        self._note_source(state)
-        whole = self.request.max_pages is None and self.request.start_page == 1
-        if not whole:
+    def _conclude(self, state: ImportState) -> None:
+        """Note that all was read, and what is missing."""
+        if self.request.max_pages is not None or self.request.start_page > 1:
             state.expected_records = None
         elif state.missing_records():
             state.warn(
@@ -347,11 +361,6 @@ class _Import:
             state.warn("The feed has no records.")
         state.is_complete = True
         state.place = Place(state.place.page)
-        self._measure(state)
-        with self.store.write() as writing:
-            writing.forget_confirmed(self.job.job_id)
-            writing.save_cursor(self.job.job_id, state.to_text())
-        self._report(force=True)
 
     def _measure(self, state: ImportState) -> None:
         state.elapsed_seconds = self.before_run.elapsed_seconds + time.monotonic() - self.began
@@ -368,7 +377,10 @@ class _Import:
             run_records=self.state.total - self.before_run.total,
             waiting_for=self.waiting_for,
         )
-        self.ledger.report(self.job.job_id, asdict(progress))
+        try:
+            self.ledger.report(self.job.job_id, asdict(progress))
+        except JobError as failure:  # the records are stored; only the telling failed
+            self.log.warning("progress_not_written", reason=failure.message)
         self.on_progress(progress)
 
 

@@ -89,6 +89,8 @@ class Source:
             file = JsonFile(Path(self._request.source), page_size=self._request.page_size)
             if self.profile is None:
                 self._recognise(file.first_records())
+            if file.is_one_page_of_several():
+                self._warnings.append("The file is one page of several: it names a next page that is not in it.")
             yield from file.pages(self._read, place)
             return
         if self.profile is None and (self._request.paging == "skip" or self._request.first_month):

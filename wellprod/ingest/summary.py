@@ -62,7 +62,7 @@ class ImportSummary:
     @property
     def exit_code(self) -> int:
         """0 done; 1 failed or cancelled; 3 done with rejects, failed pages or records missing; 128 + a signal."""
-        if self.signal is not None:
+        if self.status == Status.CANCELLED and self.signal is not None:
             return 128 + self.signal
         if self.status != Status.COMPLETED:
             return 1

@@ -88,6 +88,11 @@ class Job:
     cancel_requested: bool
 
     @property
+    def is_active(self) -> bool:
+        """Whether it runs or waits to be run."""
+        return self.status in _ACTIVE
+
+    @property
     def execution_time_seconds(self) -> float | None:
         """Seconds from the start of the last run to its end, or to now."""
         return None if self.started_at is None else (self.completed_at or time.time()) - self.started_at
@@ -184,7 +189,7 @@ class Ledger:
         self._set(job_id, status=status, completed_at=time.time(), heartbeat_at=time.time(), **values)
 
     def cancel(self, job_id: str) -> Job:
-        """Ask a job to stop, which it does within a page; one that waits to be run is cancelled at once."""
+        """Ask a job to stop, which it does within a page; one that has ended is left as it is."""
         job = self.get(job_id)
         if job.status in _ACTIVE:
             self._set(job.job_id, cancel_requested=True)

@@ -79,7 +79,7 @@ class Store:
             The store is held, cannot be written, is newer than this version, or broken.
         """
         with self._opened(write=True) as connection:
-            connection.execute(f"SET memory_limit = '{self.memory}'")
+            connection.execute(f"SET memory_limit = '{bytes_of(self.memory)}B'")
             connection.execute("SET checkpoint_threshold = '1KB'")  # a commit goes to the file, not to the log first
             migrate(connection, self.path)
             connection.execute("BEGIN")
@@ -92,6 +92,10 @@ class Store:
             with opened(self.path, write=write, wait_seconds=self.wait_seconds) as connection:
                 yield connection
         except WellprodError:
+            raise
+        except (duckdb.InterruptException, RuntimeError) as error:
+            if "interrupted" in str(error).lower():  # DuckDB's own word for a signal that came during a query
+                raise KeyboardInterrupt from None
             raise
         except duckdb.Error as error:
             raise self._explained(error) from error
