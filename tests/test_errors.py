@@ -19,6 +19,8 @@ def test_an_error_shows_no_query_and_no_password() -> None:
 
 def test_a_masked_link_is_restored_from_the_whole_address() -> None:
     """Secret-like parameters are hidden by name, a $skiptoken is not one, and the address gives them back."""
+    for name in ("key", "code", "client_secret", "subscription-key", "x-api-key", "auth", "Password"):
+        assert mask_secrets(f"https://h/o?$top=1&{name}=hush") == f"https://h/o?$top=1&{name}=***"
     masked = mask_secrets("https://h/o?$skiptoken=t&api_key=k1&sig=s1")
     assert masked == "https://h/o?$skiptoken=t&api_key=***&sig=***"
     assert unmask_secrets(masked, "https://h/o?sig=s1&api_key=k1") == "https://h/o?$skiptoken=t&api_key=k1&sig=s1"
@@ -41,6 +43,18 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
         load_settings()
     assert says in str(caught.value)
     assert f"WELLPROD_{name}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["FEED_TOKEN", "FEED_API_KEY"])
+def test_a_credential_that_fits_no_header_is_told_without_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A line end around it is taken off; a character that no header carries is refused, and not shown."""
+    monkeypatch.setenv(f"WELLPROD_{name}", "hush-hush\r\n")
+    secret = getattr(load_settings(), name.lower())
+    assert secret.get_secret_value() == "hush-hush"
+    monkeypatch.setenv(f"WELLPROD_{name}", "hüsh-hush")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "hush" not in str(caught.value) and f"WELLPROD_{name}" in str(caught.value)
 
 
 def test_lists_in_settings_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:

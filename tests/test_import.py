@@ -424,6 +424,72 @@ def test_a_secret_in_the_address_is_not_kept(settings: Settings) -> None:
     assert stored_wells(settings) == [1, 2, 3]
 
 
+def test_a_page_limit_counts_pages_and_not_readings(settings: Settings) -> None:
+    """After a restart from page one `max_pages` still means these pages, each of them."""
+    gone: list[bool] = []
+
+    def answer(asked: Asked) -> Reply:
+        page = int(asked.options.get("p", 1))
+        if page == 4 and not gone:
+            return Reply("broken", 500)
+        if gone and "old" in asked.options:
+            return Reply("", 410)
+        age = "new" if gone else "old"
+        return Reply({"value": [record(page)], "@odata.nextLink": f"Wells?p={page + 1}&{age}=1"})
+
+    with scripted_feed(answer) as (url, _):
+        job_id = start_import(ImportRequest(f"{url}/Wells", max_pages=5), settings).job_id
+        gone.append(True)
+        done = resume_import(job_id, settings)
+    assert (done.status, done.exit_code) == (Status.COMPLETED, 0)
+    assert stored_wells(settings) == [1, 2, 3, 4, 5]
+
+
+def test_a_ledger_that_cannot_be_written_doubles_nothing(settings: Settings) -> None:
+    """When the progress cannot be written the group is stored all the same, and once."""
+    jobs = settings.jobs_path
+
+    def lose(progress: Progress) -> None:
+        if progress.records_processed >= 20 and jobs.is_file():
+            jobs.rename(jobs.with_suffix(".away"))
+            jobs.mkdir()
+
+    with running(create_app(frame_of([record(n) for n in range(40)]))) as url:
+        request = ImportRequest(url, page_size=10)
+        summary = start_import(request, tuned(settings, group_records=10), on_progress=lose)
+    assert summary.state.duplicate == 0
+    assert stored_wells(settings) == list(range(summary.state.new))
+
+
+def test_only_imports_are_resumed(settings: Settings) -> None:
+    """An export's id is wrong use, not a failure inside."""
+    job = Ledger(settings.jobs_path).create("export", {})
+    with pytest.raises(UsageError, match="is an export, which cannot be resumed"):
+        resume_import(job.job_id, settings)
+
+
+def test_a_saved_page_of_several_is_told(settings: Settings, tmp_path: Path) -> None:
+    """A file that is the first answer of a feed is stored, with a warning that there is more."""
+    path = tmp_path / "page.json"
+    path.write_text(json.dumps({"value": [record(1)], "@odata.nextLink": "https://host/more"}))
+    assert "one page of several" in start_import(ImportRequest(str(path)), settings).state.warnings[0]
+
+
+def test_text_that_the_readers_judge_differently_stops_nothing(settings: Settings) -> None:
+    """Half a character in a text, beside a reject, costs neither the page nor the import."""
+    rows = [record(1), {**record(2), "well_name": "HALF"}, {**record(3), "oil_production_kbd": "n/a"}]
+    second = json.dumps({"value": rows}).replace("HALF", "\\ud800")
+
+    def answer(asked: Asked) -> Reply:
+        first = {"value": [record(0)], "@odata.nextLink": "Wells?p=2"}
+        return Reply(second) if "p" in asked.options else Reply(first)
+
+    with scripted_feed(answer) as (url, _):
+        summary = start_import(ImportRequest(f"{url}/Wells"), settings)
+    assert (summary.status, summary.state.failed) == (Status.COMPLETED, 1)
+    assert stored_wells(settings) == [0, 1, 2]
+
+
 # Killed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -43,7 +43,7 @@ def frame(count: int) -> pl.DataFrame:
     return pl.DataFrame([record(number) for number in range(count)], infer_schema_length=None)
 
 
-def wells_of(pages: list[Page | FailedPage]) -> list[int]:
+def wells_of(pages: Sequence[Page | FailedPage]) -> list[int]:
     """Give the well codes of all pages that came, in order."""
     return [int(code) for page in pages if isinstance(page, Page) for code in page.rows["well_code"]]
 
@@ -268,6 +268,18 @@ def test_a_redirect_to_another_origin_is_followed_without_credentials(settings: 
     assert all({"authorization", "x-api-key"}.isdisjoint(asked.headers) for asked in asked_there)
 
 
+@pytest.mark.parametrize("link", ["http://[bad", "http://h:99999/x", "ftp://h/x"])
+def test_a_next_link_that_is_no_address_is_refused(settings: Settings, link: str) -> None:
+    """It is told with its page, which is given first."""
+    with scripted_feed(lambda _: Reply({"value": [record(1)], "@odata.nextLink": link})) as (url, _):
+        feed, pages = ODataFeed(f"{url}/Wells", settings), []
+        with pytest.raises(FeedLinkRefused, match="next link of page 1"):
+            for page in feed.pages(read, Place()):
+                pages.append(page)
+        feed.close()
+    assert wells_of(pages) == [1]
+
+
 # Sign-in
 
 
@@ -293,7 +305,18 @@ def test_the_credentials_let_in(home: Any, service: dict[str, Any], credentials:
             read_all(url, load_settings(home=home))
 
 
-@pytest.mark.parametrize("url", ["ftp://host/x", "host/odata", "http://", "http://ann:pw@host/odata"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://host/x",
+        "host/odata",
+        "http://",
+        "http://ann:pw@host/x",
+        "http://h:abc/x",
+        "http://[bad/x",
+        "http://u:p/w@h/",
+    ],
+)
 def test_an_address_that_is_none_is_refused(settings: Settings, url: str) -> None:
     """Only http and https are read, and a password does not belong into an address."""
     with pytest.raises(UsageError) as caught:
