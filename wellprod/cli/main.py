@@ -99,10 +99,10 @@ def _prepare(
     pass
 
 
-def _settings(**given: Any) -> Settings:
+def _settings() -> Settings:
     from wellprod.log import configure_logs
 
-    settings = load_settings(**given)
+    settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     return settings
 

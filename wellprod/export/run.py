@@ -80,7 +80,7 @@ def export_records(
         The file cannot be written, the selection is empty, or the export was cancelled.
     """
     form = find_format(request.format)
-    target = (request.output or settings.home / f"wells_prod.{form.extension}").expanduser().resolve()
+    target = (request.output or settings.csv_path.with_suffix(f".{form.extension}")).expanduser().resolve()
     store = Store(settings.store_path, settings.store_wait_seconds)
     with store.read() as reading:
         request.selection.condition(reading)

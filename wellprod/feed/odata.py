@@ -224,9 +224,9 @@ class ODataFeed:
 
     def _find_entity_set(self) -> None:
         """Where the address is a service root, go on to the entity set that a profile names."""
-        if not self._entity_sets or urlsplit(self.url).path.rstrip("/").rpartition("/")[2] in self._entity_sets:
-            return
-        if not urlsplit(self.url).path.endswith("/"):
+        path = urlsplit(self.url).path
+        name = path.rstrip("/").rpartition("/")[2]
+        if not self._entity_sets or name in self._entity_sets or not path.endswith("/"):
             return
         body = self._wire.fetch(self.url, _loads).body
         if not is_service_document(body):
@@ -248,14 +248,14 @@ class ODataFeed:
         base = urljoin(answer.url, (answer.content.context or "").partition("#")[0].removesuffix("$metadata"))
         try:
             link = urljoin(base, link)
-            origin_of(link)
+            origin = origin_of(link)
         except ValueError:
             raise FeedLinkRefused(
                 f"The next link of page {number} is no address.", next="Tell the feed's operator."
             ) from None
-        if origin_of(link) not in self._wire.trusted | self._wire.redirected:
+        if origin not in self._wire.trusted | self._wire.redirected:
             raise FeedLinkRefused(
-                f"The next link of page {number} leads to another origin, {origin_of(link)};"
+                f"The next link of page {number} leads to another origin, {origin};"
                 f" allowed: {', '.join(sorted(self._wire.trusted))}.",
                 next="If you trust it with your credentials, add it to WELLPROD_FEED_ALLOWED_ORIGINS.",
             )

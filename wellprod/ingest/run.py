@@ -328,8 +328,8 @@ class _Import:
             state.add_findings(page.cleaned.findings)
         for failed in group.failed:
             state.failed_pages += 1
-            size, lost = self.request.page_size, failed.next.skip - failed.skip
-            first, last = failed.skip // size + 1, (failed.skip + lost - 1) // size + 1
+            size = self.request.page_size
+            first, last = failed.skip // size + 1, (failed.next.skip - 1) // size + 1
             start = f"--paging skip --page-size {size} --start-page {first} --max-pages {last - first + 1}"
             state.add_error(
                 {"page": failed.number, **failed.error.as_dict(), "next": f"Import this page again: {start}"}

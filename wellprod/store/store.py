@@ -59,15 +59,16 @@ class Store:
                 next="Import a feed first: wellprod import URL, or wellprod demo.",
             )
         with self._opened(write=False) as connection:
-            lacking = pending(connection, self.path)
-        if lacking:
-            with self.write():
-                pass
-        with self._opened(write=False) as connection:
-            connection.execute(f"SET memory_limit = '{int(bytes_of(memory or self.memory) * share)}B'")
-            if threads:
-                connection.execute(f"SET threads = {threads:d}")
-            yield Reading(connection)
+            if not pending(connection, self.path):
+                connection.execute(f"SET memory_limit = '{int(bytes_of(memory or self.memory) * share)}B'")
+                if threads:
+                    connection.execute(f"SET threads = {threads:d}")
+                yield Reading(connection)
+                return
+        with self.write():
+            pass  # to write is to bring the tables to this version
+        with self.read(memory=memory, threads=threads, share=share) as reading:
+            yield reading
 
     @contextmanager
     def write(self) -> Iterator[Writing]:
