@@ -12,9 +12,12 @@ import wellprod
 PACKAGE = Path(wellprod.__file__).parent
 FLOORS = {
     "cli": 6,
+    "pages": 5,
+    "server": 5,
     "export": 4,
     "ingest": 3,
     "analysis": 3,
+    "reports": 3,
     "feed": 2,
     "store": 2,
     "jobs": 2,
@@ -22,6 +25,7 @@ FLOORS = {
     "settings": 1,
     "log": 1,
     "schema": 1,
+    "text": 1,
     "errors": 1,
     "ahead": 1,
 }

@@ -25,13 +25,15 @@ def _split(value: object) -> object:
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
-def default_home(start: Path | None = None) -> Path:
-    """Give `data/` beside the nearest `notebooks/` upward from `start` (the working folder), else `data/` in it."""
+def project_folder(start: Path | None = None) -> Path:
+    """Give the nearest folder with a `notebooks/` upward from `start` (the working folder), else `start`."""
     start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents):
-        if (folder / "notebooks").is_dir():
-            return folder / "data"
-    return start / "data"
+    return next((folder for folder in (start, *start.parents) if (folder / "notebooks").is_dir()), start)
+
+
+def default_home(start: Path | None = None) -> Path:
+    """Give `data/` in the project folder."""
+    return project_folder(start) / "data"
 
 
 class Settings(BaseSettings):
@@ -40,6 +42,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
     home: Path = Field(default_factory=default_home, description="Folder of the store, the jobs and the exports")
+    notebooks: Path = Field(
+        default_factory=lambda: project_folder() / "notebooks", description="Folder of the notebooks and dashboards"
+    )
+    reports: Path | None = Field(
+        None, description="Folder of the executed notebooks; `reports/` beside the home if unset"
+    )
+    server_path: str = Field("/", description="Path under which the Jupyter server answers; the server sets it")
 
     feed_url: str | None = Field(None, description="Feed or file that `import` reads when it is given none")
     feed_profile: str | None = Field(None, description="Profile of the feed; recognised from the first page if unset")
@@ -77,10 +86,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on stderr")
 
-    @field_validator("home")
+    @field_validator("home", "notebooks", "reports")
     @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().resolve()
+    def _absolute(cls, folder: Path | None) -> Path | None:
+        return folder.expanduser().resolve() if folder else None
 
     @field_validator("page_size")
     @classmethod
@@ -121,6 +130,21 @@ class Settings(BaseSettings):
         return self.home / "jobs.sqlite"
 
     @property
+    def logs_path(self) -> Path:
+        """The folder of what background jobs log."""
+        return self.home / "logs"
+
+    @property
+    def downloads_path(self) -> Path:
+        """The folder of the exports that pages and programs fetch."""
+        return self.home / "downloads"
+
+    @property
+    def reports_path(self) -> Path:
+        """The folder of the executed notebooks and their HTML."""
+        return self.reports or self.home.parent / "reports"
+
+    @property
     def csv_path(self) -> Path:
         """The default target of the CSV export."""
         return self.home / "wells_prod.csv"
@@ -129,6 +153,17 @@ class Settings(BaseSettings):
     def profiles_path(self) -> Path:
         """The folder of the user's own feed profiles."""
         return self.home / "profiles"
+
+    def as_environment(self) -> dict[str, str]:
+        """Give the home and all that was set as `WELLPROD_*` variables, secrets too, for a process to start."""
+        given = {name: getattr(self, name) for name in sorted({"home", "notebooks", *self.model_fields_set})}
+        return {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def bytes_of(amount: str) -> int:

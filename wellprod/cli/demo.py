@@ -9,15 +9,64 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from wellprod.cli import screen, work
+from wellprod.cli.options import read_settings
 from wellprod.errors import BusinessRuleViolation, FeedUnreachable, UsageError
 from wellprod.jobs import Status
 from wellprod.settings import Settings
 from wellprod.store import Store
+from wellprod.text import duration, number, size
+
+commands = typer.Typer()
+
+
+@commands.command()
+def demo(
+    wells: Annotated[int, typer.Option(help="Wells to generate.", min=1)] = 1500,
+    months: Annotated[int, typer.Option(help="Months of history at most.", min=1)] = 180,
+) -> int:
+    """Serve a feed of generated wells, import it, export it as CSV, and show the ten largest wells."""
+    return run_demo(read_settings(), wells=wells, months=months)
+
+
+@commands.command()
+def feed(
+    file: Annotated[Path | None, typer.Argument(help="JSON file to serve; without it, generated wells.")] = None,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
+    wells: Annotated[int, typer.Option(help="Wells to generate.", min=1)] = 1500,
+    months: Annotated[int, typer.Option(help="Months of history at most.", min=1)] = 180,
+    seed: Annotated[int, typer.Option(help="Another number gives other wells.")] = 1,
+    page_size: Annotated[int, typer.Option(help="Records a page where the client does not ask.", min=1)] = 1000,
+    basic_auth: Annotated[str | None, typer.Option(help="USER:PASSWORD that clients must give.")] = None,
+    delay: Annotated[float, typer.Option(help="Seconds before each answer.", min=0)] = 0.0,
+    rate_limit: Annotated[float | None, typer.Option(help="Requests a second; more get 429 with Retry-After.")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="KIND:EVERY, such as error500:5 or cut:7; may be repeated.")
+    ] = None,
+    relative_links: Annotated[bool, typer.Option("--relative-links", help="Next links without the host.")] = False,
+    top_cap: Annotated[int | None, typer.Option(help="Give at most so many records for $top.", min=1)] = None,
+    until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
+) -> int:
+    """Serve generated wells or a JSON file as an OData feed, as slow, limited or broken as you like."""
+    return run_feed(
+        file,
+        port=port,
+        wells=wells,
+        months=months,
+        seed=seed,
+        until_stdin_closes=until_stdin_closes,
+        page_size=page_size,
+        basic_auth=basic_auth,
+        delay_seconds=delay,
+        rate_limit=rate_limit,
+        faults=fault or [],
+        relative_links=relative_links,
+        top_cap=top_cap,
+    )
 
 
 def run_feed(
@@ -52,7 +101,7 @@ def run_feed(
         sys.stdout.flush()
         if not until_stdin_closes:
             screen.err.print(
-                f"Serving {screen.number(frame.height)} records; try: wellprod import {url}\nCtrl-C ends it.",
+                f"Serving {number(frame.height)} records; try: wellprod import {url}\nCtrl-C ends it.",
                 soft_wrap=True,
             )
 
@@ -85,7 +134,7 @@ def run_demo(settings: Settings, *, wells: int, months: int) -> int:
     store = Store(settings.store_path, settings.store_wait_seconds)
     _refuse_other_data(store)
     with _feed_process(wells, months) as url:
-        screen.out.print(f"[bold]1.[/] A feed of {screen.number(wells)} generated wells at {url}")
+        screen.out.print(f"[bold]1.[/] A feed of {number(wells)} generated wells at {url}")
         request = ImportRequest(url, page_size=5000)
         with work.watched_import() as watching:
             summary = start_import(request, settings, **watching)
@@ -97,8 +146,8 @@ def run_demo(settings: Settings, *, wells: int, months: int) -> int:
     screen.out.print("[bold]3.[/] Exported as CSV")
     screen.show_pairs(
         {
-            "File": f"{result.path} ({screen.size(result.size_bytes)})",
-            "Records": f"{screen.number(result.records)} in {screen.duration(result.execution_time_seconds)}",
+            "File": f"{result.path} ({size(result.size_bytes)})",
+            "Records": f"{number(result.records)} in {duration(result.execution_time_seconds)}",
         }
     )
     with store.read() as reading:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import sys
@@ -12,9 +11,10 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import screen, work
+from wellprod.cli import demo, jobs, screen, work
+from wellprod.cli.options import AsJson, Fields, FirstMonth, LastMonth, Wells, print_json, read_settings
 from wellprod.errors import StoreMissing, UsageError, WellprodError, redact
-from wellprod.settings import Settings, load_settings
+from wellprod.text import duration, number, size
 
 app = typer.Typer(
     name="wellprod",
@@ -24,14 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-jobs_app = typer.Typer(help="Jobs: what runs, what ran, and how it ended.", no_args_is_help=True)
-app.add_typer(jobs_app, name="jobs")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
-Fields = Annotated[list[str] | None, typer.Option("--field", help="Field code or name; may be given several times.")]
-Wells = Annotated[list[str] | None, typer.Option("--well", help="Well code, name or reference; may be repeated.")]
-FirstMonth = Annotated[str | None, typer.Option("--from", help="First month, such as 2023-01.")]
-LastMonth = Annotated[str | None, typer.Option("--to", help="Last month, such as 2024-05.")]
+app.add_typer(jobs.commands, name="jobs")
+app.add_typer(demo.commands)
 
 
 def main() -> None:
@@ -76,7 +70,7 @@ def main() -> None:
 
 def _tell(error: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print_json(
+        print_json(
             {
                 "job_id": error.get("job_id"),
                 "status": "REFUSED",
@@ -88,23 +82,11 @@ def _tell(error: dict[str, Any], as_json: bool) -> None:
         screen.show_error(error)
 
 
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
 @app.callback()
 def _prepare(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; works in any place.")] = False,
 ) -> None:
     pass
-
-
-def _settings() -> Settings:
-    from wellprod.log import configure_logs
-
-    settings = load_settings()
-    configure_logs(settings.log_level, settings.log_format)
-    return settings
 
 
 # The main job
@@ -131,7 +113,7 @@ def import_(
     """Import a feed or a file into the store; what is there already is counted and left."""
     from wellprod.ingest import ImportRequest, start_import
 
-    settings = _settings()
+    settings = read_settings()
     address = source or settings.feed_url
     if address is None:
         raise UsageError(
@@ -149,29 +131,13 @@ def import_(
     )
     with work.watched_import() as watching:
         summary = start_import(request, settings, **watching)
-    return _end_import(summary, settings, as_json)
+    return work.end_import(summary, settings, as_json)
 
 
 def _paging(text: str) -> Literal["server", "skip"]:
     if text not in ("server", "skip"):
         raise UsageError(f"paging {text!r} is not allowed; it must be 'server' or 'skip'.")
     return "skip" if text == "skip" else "server"
-
-
-def _end_import(summary: Any, settings: Settings, as_json: bool) -> int:
-    """Refresh the CSV where the settings ask for it, and show what the import did."""
-    from wellprod.export import ExportRequest
-
-    if settings.export_after_import and str(summary.status) == "COMPLETED" and summary.state.processed:
-        try:
-            work.export(ExportRequest(), settings)
-        except WellprodError as error:
-            summary.state.warn(f"The import is whole, but its CSV could not be refreshed: {error}")
-    if as_json:
-        _print_json(summary.as_dict())
-    else:
-        screen.show_import(summary, settings.store_path)
-    return int(summary.exit_code)
 
 
 @app.command()
@@ -190,80 +156,20 @@ def export(
     from wellprod.analysis.selection import Selection
     from wellprod.export import ExportRequest
 
-    settings = _settings()
+    settings = read_settings()
     selection = Selection(tuple(field or ()), tuple(well or ()), first_month, last_month)
     result = work.export(ExportRequest(selection, format, output), settings)
     if as_json:
-        _print_json(result.as_dict())
+        print_json(result.as_dict())
     else:
-        took = screen.duration(result.execution_time_seconds)
+        took = duration(result.execution_time_seconds)
         screen.show_pairs(
             {
-                "Exported": f"{screen.number(result.records)} records in {took}",
-                "File": f"{result.path} ({screen.size(result.size_bytes)})",
+                "Exported": f"{number(result.records)} records in {took}",
+                "File": f"{result.path} ({size(result.size_bytes)})",
             }
         )
     return 0
-
-
-# Jobs
-
-
-@jobs_app.command("list")
-def jobs_list(
-    limit: Annotated[int, typer.Option(help="Jobs to show at most.", min=1)] = 20,
-    offset: Annotated[int, typer.Option(help="Jobs to pass by, newest first.", min=0)] = 0,
-    as_json: AsJson = False,
-) -> int:
-    """List the jobs, newest first."""
-    from wellprod.jobs import Ledger
-
-    settings = _settings()
-    jobs = Ledger(settings.jobs_path).jobs(limit=limit, offset=offset)
-    if as_json:
-        _print_json({"jobs": [job.as_dict() for job in jobs]})
-    else:
-        screen.show_jobs(jobs, settings.jobs_path)
-    return 0
-
-
-@jobs_app.command("show")
-def jobs_show(job_id: str, as_json: AsJson = False) -> int:
-    """Show one job: what it does, how far it is, how it ended."""
-    from wellprod.jobs import Ledger
-
-    job = Ledger(_settings().jobs_path).get(job_id)
-    if as_json:
-        _print_json(job.as_dict())
-    else:
-        screen.show_job(job)
-    return 0
-
-
-@jobs_app.command("cancel")
-def jobs_cancel(job_id: str, as_json: AsJson = False) -> int:
-    """Ask a job to stop; it does within a page, and can be resumed."""
-    from wellprod.jobs import Ledger
-
-    job = Ledger(_settings().jobs_path).cancel(job_id)
-    if as_json:
-        _print_json(job.as_dict())
-    elif job.is_active:
-        screen.out.print(f"The job {job.job_id} was asked to stop.")
-    else:
-        screen.out.print(f"The job {job.job_id} has ended: {job.status}.")
-    return 0
-
-
-@jobs_app.command("resume")
-def jobs_resume(job_id: str, as_json: AsJson = False) -> int:
-    """Go on with a stopped or killed import, at the page after the last one stored."""
-    from wellprod.ingest import resume_import
-
-    settings = _settings()
-    with work.watched_import() as watching:
-        summary = resume_import(job_id, settings, **watching)
-    return _end_import(summary, settings, as_json)
 
 
 # The store
@@ -275,11 +181,11 @@ def stats(as_json: AsJson = False) -> int:
     from wellprod.analysis.overview import overview
     from wellprod.store import Store
 
-    settings = _settings()
+    settings = read_settings()
     with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
         found = overview(reading)
     if as_json:
-        _print_json(
+        print_json(
             {
                 **found.as_dict(),
                 "store": str(settings.store_path),
@@ -290,17 +196,17 @@ def stats(as_json: AsJson = False) -> int:
     months = (
         f"{found.first_month:%Y-%m} to {found.last_month:%Y-%m}" if found.first_month and found.last_month else "none"
     )
-    reporting = screen.number(found.wells_in_last_month)
+    reporting = number(found.wells_in_last_month)
     screen.show_pairs(
         {
-            "Records": screen.number(found.records),
-            "Fields": screen.number(found.fields),
-            "Wells": f"{screen.number(found.wells)}, of which {reporting} reported the last month",
+            "Records": number(found.records),
+            "Fields": number(found.fields),
+            "Wells": f"{number(found.wells)}, of which {reporting} reported the last month",
             "Months": months,
             "Sources": ", ".join(found.data_sources) or "none",
-            "Restated": f"{screen.number(found.restated_versions)} older versions kept",
-            "Rejected": f"{screen.number(found.rejected_rows)} rows kept with their reason",
-            "Store": f"{settings.store_path} ({screen.size(settings.store_path.stat().st_size)})",
+            "Restated": f"{number(found.restated_versions)} older versions kept",
+            "Rejected": f"{number(found.rejected_rows)} rows kept with their reason",
+            "Store": f"{settings.store_path} ({size(settings.store_path.stat().st_size)})",
         }
     )
     return 0
@@ -312,12 +218,12 @@ def health(as_json: AsJson = False) -> int:
     from wellprod.jobs import Ledger
     from wellprod.store import SCHEMA_VERSION, Store
 
-    settings = _settings()
+    settings = read_settings()
     checks: dict[str, str] = {}
     try:
         with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
             checks["store"] = (
-                f"{screen.number(reading.value('SELECT count(*) FROM production'))} records, schema {SCHEMA_VERSION}"
+                f"{number(reading.value('SELECT count(*) FROM production'))} records, schema {SCHEMA_VERSION}"
             )
     except StoreMissing:
         checks["store"] = "none yet"
@@ -330,10 +236,10 @@ def health(as_json: AsJson = False) -> int:
         checks["jobs"] = f"FAILED: {error}"
     folder = next(parent for parent in (settings.home, *settings.home.parents) if parent.exists())
     free = shutil.disk_usage(folder).free
-    checks["disk"] = f"{screen.size(free)} free" if free > 1e9 else f"FAILED: only {screen.size(free)} free"
+    checks["disk"] = f"{size(free)} free" if free > 1e9 else f"FAILED: only {size(free)} free"
     healthy = not any(text.startswith("FAILED") for text in checks.values())
     if as_json:
-        _print_json({"healthy": healthy, "home": str(settings.home), "schema_version": SCHEMA_VERSION, **checks})
+        print_json({"healthy": healthy, "home": str(settings.home), "schema_version": SCHEMA_VERSION, **checks})
     else:
         screen.show_pairs(
             {
@@ -343,55 +249,3 @@ def health(as_json: AsJson = False) -> int:
             }
         )
     return 0 if healthy else 1
-
-
-# The demo
-
-
-@app.command()
-def demo(
-    wells: Annotated[int, typer.Option(help="Wells to generate.", min=1)] = 1500,
-    months: Annotated[int, typer.Option(help="Months of history at most.", min=1)] = 180,
-) -> int:
-    """Serve a feed of generated wells, import it, export it as CSV, and show the ten largest wells."""
-    from wellprod.cli.demo import run_demo
-
-    return run_demo(_settings(), wells=wells, months=months)
-
-
-@app.command()
-def feed(
-    file: Annotated[Path | None, typer.Argument(help="JSON file to serve; without it, generated wells.")] = None,
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
-    wells: Annotated[int, typer.Option(help="Wells to generate.", min=1)] = 1500,
-    months: Annotated[int, typer.Option(help="Months of history at most.", min=1)] = 180,
-    seed: Annotated[int, typer.Option(help="Another number gives other wells.")] = 1,
-    page_size: Annotated[int, typer.Option(help="Records a page where the client does not ask.", min=1)] = 1000,
-    basic_auth: Annotated[str | None, typer.Option(help="USER:PASSWORD that clients must give.")] = None,
-    delay: Annotated[float, typer.Option(help="Seconds before each answer.", min=0)] = 0.0,
-    rate_limit: Annotated[float | None, typer.Option(help="Requests a second; more get 429 with Retry-After.")] = None,
-    fault: Annotated[
-        list[str] | None, typer.Option(help="KIND:EVERY, such as error500:5 or cut:7; may be repeated.")
-    ] = None,
-    relative_links: Annotated[bool, typer.Option("--relative-links", help="Next links without the host.")] = False,
-    top_cap: Annotated[int | None, typer.Option(help="Give at most so many records for $top.", min=1)] = None,
-    until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
-) -> int:
-    """Serve generated wells or a JSON file as an OData feed, as slow, limited or broken as you like."""
-    from wellprod.cli.demo import run_feed
-
-    return run_feed(
-        file,
-        port=port,
-        wells=wells,
-        months=months,
-        seed=seed,
-        until_stdin_closes=until_stdin_closes,
-        page_size=page_size,
-        basic_auth=basic_auth,
-        delay_seconds=delay,
-        rate_limit=rate_limit,
-        faults=fault or [],
-        relative_links=relative_links,
-        top_cap=top_cap,
-    )

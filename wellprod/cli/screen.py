@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
+
+from wellprod.text import duration, moment, number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,30 +44,6 @@ def show_error(error: Mapping[str, Any]) -> None:
 def _say(console: Console, text: str) -> None:
     """Print a sentence: wrapped between words for people, on one line for files and programs."""
     console.print(text, soft_wrap=not console.is_terminal)
-
-
-def number(value: float | int | None, digits: int = 0) -> str:
-    """Give a number with thousands separators; nothing for None."""
-    return "" if value is None else f"{value:,.{digits}f}"
-
-
-def size(count: int) -> str:
-    """Give bytes in the unit that suits them."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:,.1f} {unit}"
-    return f"{count} bytes"
-
-
-def duration(seconds: float | None) -> str:
-    """Give seconds as people say them."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
 class _Bar:
@@ -169,7 +146,7 @@ def show_jobs(jobs: list[Job], ledger: Path) -> None:
             job.job_id[:8] if narrow else job.job_id,
             job.kind,
             f"[{_COLOURS[job.status]}]{job.status}[/]",
-            _moment(job.started_at),
+            moment(job.started_at),
             duration(job.execution_time_seconds),
             number((job.progress or {}).get("records_processed")),
         )
@@ -183,7 +160,7 @@ def show_job(job: Job) -> None:
     table.add_row("Job", job.job_id)
     table.add_row("Kind", job.kind)
     table.add_row("Status", f"[bold {_COLOURS[job.status]}]{job.status}[/]")
-    table.add_row("Started", _moment(job.started_at))
+    table.add_row("Started", moment(job.started_at))
     table.add_row("Took", duration(job.execution_time_seconds))
     for name, value in job.parameters.items():
         if value not in (None, [], {}):
@@ -257,7 +234,3 @@ def _counts(counts: Mapping[str, int] | int) -> str:
     if isinstance(counts, int):
         return number(counts)
     return ", ".join(f"{name} ({number(count)})" for name, count in sorted(counts.items(), key=lambda c: -c[1]))
-
-
-def _moment(seconds: float | None) -> str:
-    return "" if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

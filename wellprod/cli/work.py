@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from wellprod.cli import screen
+from wellprod.cli.options import print_json
+from wellprod.errors import WellprodError
 
 if TYPE_CHECKING:
     from wellprod.export import ExportRequest, ExportResult
@@ -28,6 +30,22 @@ def export(request: ExportRequest, settings: Settings) -> ExportResult:
 
     with screen.live_bar("Exporting") as bar:
         return export_records(request, settings, on_progress=bar.exported)
+
+
+def end_import(summary: Any, settings: Settings, as_json: bool) -> int:
+    """Refresh the CSV where the settings ask for it, and show what the import did."""
+    from wellprod.export import ExportRequest
+
+    if settings.export_after_import and str(summary.status) == "COMPLETED" and summary.state.processed:
+        try:
+            export(ExportRequest(), settings)
+        except WellprodError as error:
+            summary.state.warn(f"The import is whole, but its CSV could not be refreshed: {error}")
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        screen.show_import(summary, settings.store_path)
+    return int(summary.exit_code)
 
 
 @contextmanager

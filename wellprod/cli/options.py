@@ -1,0 +1,30 @@
+"""What the commands share: their common options, the settings they run with, and JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from wellprod.settings import Settings, load_settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+Fields = Annotated[list[str] | None, typer.Option("--field", help="Field code or name; may be given several times.")]
+Wells = Annotated[list[str] | None, typer.Option("--well", help="Well code, name or reference; may be repeated.")]
+FirstMonth = Annotated[str | None, typer.Option("--from", help="First month, such as 2023-01.")]
+LastMonth = Annotated[str | None, typer.Option("--to", help="Last month, such as 2024-05.")]
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment, and set up the logs as they say."""
+    from wellprod.log import configure_logs
+
+    settings = load_settings()
+    configure_logs(settings.log_level, settings.log_format)
+    return settings
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))

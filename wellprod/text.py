@@ -1,0 +1,34 @@
+"""Figures and moments as people read them, the same on the command line, on a page and in a report."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+def number(value: float | int | None, digits: int = 0) -> str:
+    """Give a number with thousands separators; nothing for None."""
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def size(count: int) -> str:
+    """Give bytes in the unit that suits them."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:,.1f} {unit}"
+    return f"{count} bytes"
+
+
+def duration(seconds: float | None) -> str:
+    """Give seconds as people say them."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def moment(seconds: float | None) -> str:
+    """Give seconds since 1970 as local date and time; nothing for None."""
+    return "" if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
