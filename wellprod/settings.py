@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from dotenv import dotenv_values
+from pydantic import (
+    BeforeValidator,
+    ByteSize,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wellprod.errors import SettingsError, redact
@@ -15,6 +27,8 @@ PAGE_SIZES = range(1, 5001)
 PREFIX = "WELLPROD_"
 
 
+CREDENTIALS_FILE = "credentials.env"
+_CREDENTIALS = ("feed_user", "feed_password", "feed_token", "feed_api_key")
 _BYTES = TypeAdapter(ByteSize)
 
 
@@ -86,6 +100,8 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on stderr")
 
+    _from_file: bool = PrivateAttr(default=False)
+
     @field_validator("home", "notebooks", "reports")
     @classmethod
     def _absolute(cls, folder: Path | None) -> Path | None:
@@ -154,10 +170,33 @@ class Settings(BaseSettings):
         """The folder of the user's own feed profiles."""
         return self.home / "profiles"
 
+    @property
+    def credentials_path(self) -> Path:
+        """The file of the feed's credentials, for those who do not set them in the environment."""
+        return self.home / CREDENTIALS_FILE
+
+    @property
+    def sign_in(self) -> str:
+        """How the feed is signed in to and where that comes from, without the secret."""
+        if self.feed_token:
+            kind = "a bearer token"
+        elif self.feed_user or self.feed_password:
+            kind = f"user {self.feed_user} with a password"
+        elif self.feed_api_key:
+            kind = f"an API key in {self.feed_api_key_header}"
+        else:
+            return "none"
+        return f"{kind}, from {self.credentials_path if self._from_file else 'the environment'}"
+
     def as_environment(self) -> dict[str, str]:
         """Give the home and all that was set as `WELLPROD_*` variables, secrets too, for a process to start."""
         given = {name: getattr(self, name) for name in sorted({"home", "notebooks", *self.model_fields_set})}
         return {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
+
+    def process_environment(self, **changes: str | None) -> dict[str, str]:
+        """Give the whole environment for a process started from here, with `changes` to the settings."""
+        changed = {f"{PREFIX}{name.upper()}": value for name, value in changes.items() if value is not None}
+        return {**os.environ, **self.as_environment(), **changed}
 
 
 def _as_text(value: Any) -> str:
@@ -175,15 +214,29 @@ def bytes_of(amount: str) -> int:
 
 
 def load_settings(**given: Any) -> Settings:
-    """Read the settings from the environment; what is `given` and not None goes before.
+    """Read the settings: what is `given` and not None, then the environment, then the file of credentials.
+
+    The file, ``credentials.env`` in the home, holds lines such as ``WELLPROD_FEED_TOKEN=...`` and is passed by where
+    the environment has credentials.
 
     Raises
     ------
     SettingsError
-        A value is not allowed. The message names the variable, never a secret's value.
+        A value is not allowed, or others may read the file. The message names the variable, never a secret's value.
     """
+    known = {name: value for name, value in given.items() if value is not None}
+    settings = _checked(known, known)
+    if settings.model_fields_set.intersection(_CREDENTIALS):
+        return settings
+    if filed := _filed_credentials(settings.credentials_path):
+        settings = _checked({**filed, **known}, known)
+        settings._from_file = True
+    return settings
+
+
+def _checked(values: dict[str, Any], given: dict[str, Any]) -> Settings:
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
@@ -192,3 +245,17 @@ def load_settings(**given: Any) -> Settings:
         value = "" if secret else f" (given: {redact(repr(first.get('input')))})"
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(f"{variable} is not allowed: {reason}{value}.", next="Change or unset it.") from None
+
+
+def _filed_credentials(path: Path) -> dict[str, str]:
+    """Give the credentials in a file that nobody else may read; none where there is no file."""
+    if not path.is_file():
+        return {}
+    rights = stat.S_IMODE(path.stat().st_mode)
+    if os.name == "posix" and rights & 0o077:
+        raise SettingsError(f"Others may read {path} (its rights are {rights:o}).", next=f"Run: chmod 600 {path}")
+    found = {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
+    allowed = {f"{PREFIX}{name.upper()}": name for name in _CREDENTIALS}
+    if unknown := sorted(found.keys() - allowed):
+        raise SettingsError(f"{path} sets {unknown[0]!r}.", next=f"It may set: {', '.join(allowed)}.")
+    return {allowed[name]: value for name, value in found.items()}

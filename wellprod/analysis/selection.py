@@ -51,6 +51,11 @@ class Selection:
         """Give it as plain values."""
         return {**asdict(self), "fields": list(self.fields), "wells": list(self.wells)}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Selection:
+        """Make it again from plain values."""
+        return cls(**{**values, "fields": tuple(values["fields"]), "wells": tuple(values["wells"])})
+
     def condition(self, reading: Reading) -> tuple[str, list[Any]]:
         """Give the SQL condition on `production` and its parameters.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from wellprod.cli import screen, work
-from wellprod.cli.options import AsJson, print_json, read_settings
+from wellprod.cli.options import AsJson, Background, print_json, read_settings
 
 commands = typer.Typer(help="Jobs: what runs, what ran, and how it ended.", no_args_is_help=True)
 
@@ -59,11 +60,24 @@ def jobs_cancel(job_id: str, as_json: AsJson = False) -> int:
 
 
 @commands.command("resume")
-def jobs_resume(job_id: str, as_json: AsJson = False) -> int:
-    """Go on with a stopped or killed import, at the page after the last one stored."""
-    from wellprod.ingest import resume_import
+def jobs_resume(job_id: str, background: Background = False, as_json: AsJson = False) -> int:
+    """Go on with a stopped or killed job: an import at the page after the last one stored, an export from its start."""
+    from wellprod.ingest import trigger_resume
 
     settings = read_settings()
-    with work.watched_import() as watching:
-        summary = resume_import(job_id, settings, **watching)
-    return work.end_import(summary, settings, as_json)
+    if background:
+        return work.end_trigger(trigger_resume(job_id, settings), settings, as_json)
+    return work.resume(job_id, settings, as_json)
+
+
+@commands.command("run", hidden=True)
+def jobs_run(job_id: str) -> int:
+    """Run a pending job in this process; its log, when it is empty, goes with it."""
+    settings = read_settings()
+    try:
+        return work.run_pending(job_id, settings)
+    finally:
+        log = settings.logs_path / f"{job_id}.log"
+        with suppress(OSError):
+            if log.stat().st_size == 0:
+                log.unlink()

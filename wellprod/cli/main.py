@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -12,9 +11,9 @@ import typer
 from typer.exceptions import TyperException
 
 from wellprod.cli import demo, jobs, screen, work
-from wellprod.cli.options import AsJson, Fields, FirstMonth, LastMonth, Wells, print_json, read_settings
-from wellprod.errors import StoreMissing, UsageError, WellprodError, redact
-from wellprod.text import duration, number, size
+from wellprod.cli.options import AsJson, Background, Fields, FirstMonth, LastMonth, Wells, print_json, read_settings
+from wellprod.errors import UsageError, WellprodError, redact
+from wellprod.text import number, size
 
 app = typer.Typer(
     name="wellprod",
@@ -108,10 +107,11 @@ def import_(
     start_page: Annotated[int, typer.Option(help="First page; needs --paging skip or a file.")] = 1,
     max_pages: Annotated[int | None, typer.Option(help="Pages to read at most.")] = None,
     since: Annotated[str | None, typer.Option(help="First production month, such as 2023-01.")] = None,
+    background: Background = False,
     as_json: AsJson = False,
 ) -> int:
     """Import a feed or a file into the store; what is there already is counted and left."""
-    from wellprod.ingest import ImportRequest, start_import
+    from wellprod.ingest import ImportRequest, start_import, trigger_import
 
     settings = read_settings()
     address = source or settings.feed_url
@@ -129,6 +129,8 @@ def import_(
         max_pages=max_pages,
         since=since,
     )
+    if background:
+        return work.end_trigger(trigger_import(request, settings), settings, as_json)
     with work.watched_import() as watching:
         summary = start_import(request, settings, **watching)
     return work.end_import(summary, settings, as_json)
@@ -144,32 +146,31 @@ def _paging(text: str) -> Literal["server", "skip"]:
 def export(
     format: Annotated[str, typer.Option(help="Form of the file.")] = "csv",
     output: Annotated[
-        Path | None, typer.Option(help="The file to write.", show_default="wells_prod.csv beside the store")
+        Path | None,
+        typer.Option(
+            help="The file to write.", show_default="wells_prod.csv beside the store; downloads/ in the background"
+        ),
     ] = None,
     field: Fields = None,
     well: Wells = None,
     first_month: FirstMonth = None,
     last_month: LastMonth = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="Column to write; may be given several times.", show_default="all")
+    ] = None,
+    background: Background = False,
     as_json: AsJson = False,
 ) -> int:
     """Write records of the store to a file, ordered by source, field, well and month."""
     from wellprod.analysis.selection import Selection
-    from wellprod.export import ExportRequest
+    from wellprod.export import ExportRequest, trigger_export
 
     settings = read_settings()
     selection = Selection(tuple(field or ()), tuple(well or ()), first_month, last_month)
-    result = work.export(ExportRequest(selection, format, output), settings)
-    if as_json:
-        print_json(result.as_dict())
-    else:
-        took = duration(result.execution_time_seconds)
-        screen.show_pairs(
-            {
-                "Exported": f"{number(result.records)} records in {took}",
-                "File": f"{result.path} ({size(result.size_bytes)})",
-            }
-        )
-    return 0
+    request = ExportRequest(selection, format, output, tuple(column or ()))
+    if background:
+        return work.end_trigger(trigger_export(request, settings), settings, as_json)
+    return work.end_export(work.export(request, settings), as_json)
 
 
 # The store
@@ -215,37 +216,16 @@ def stats(as_json: AsJson = False) -> int:
 @app.command()
 def health(as_json: AsJson = False) -> int:
     """Say whether the workbench is well: the folder, the store, the jobs, the disk. Exit code 1 if something is not."""
-    from wellprod.jobs import Ledger
-    from wellprod.store import SCHEMA_VERSION, Store
+    from wellprod.health import check_health
+    from wellprod.store import SCHEMA_VERSION
 
     settings = read_settings()
-    checks: dict[str, str] = {}
-    try:
-        with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
-            checks["store"] = (
-                f"{number(reading.value('SELECT count(*) FROM production'))} records, schema {SCHEMA_VERSION}"
-            )
-    except StoreMissing:
-        checks["store"] = "none yet"
-    except WellprodError as error:
-        checks["store"] = f"FAILED: {error}"
-    try:
-        running = Ledger(settings.jobs_path).running_import()
-        checks["jobs"] = f"import {running.job_id} is running" if running else "no import is running"
-    except WellprodError as error:
-        checks["jobs"] = f"FAILED: {error}"
-    folder = next(parent for parent in (settings.home, *settings.home.parents) if parent.exists())
-    free = shutil.disk_usage(folder).free
-    checks["disk"] = f"{size(free)} free" if free > 1e9 else f"FAILED: only {size(free)} free"
-    healthy = not any(text.startswith("FAILED") for text in checks.values())
+    checks = check_health(settings)
+    healthy = all(check.is_well for check in checks)
+    found = {check.name: check.finding if check.is_well else f"FAILED: {check.finding}" for check in checks}
     if as_json:
-        print_json({"healthy": healthy, "home": str(settings.home), "schema_version": SCHEMA_VERSION, **checks})
+        print_json({"healthy": healthy, "home": str(settings.home), "schema_version": SCHEMA_VERSION, **found})
     else:
-        screen.show_pairs(
-            {
-                "Health": "well" if healthy else "NOT WELL",
-                "Home": str(settings.home),
-                **{n.capitalize(): t for n, t in checks.items()},
-            }
-        )
+        titled = {name.capitalize(): text for name, text in found.items()}
+        screen.show_pairs({"Health": "well" if healthy else "NOT WELL", "Home": str(settings.home), **titled})
     return 0 if healthy else 1

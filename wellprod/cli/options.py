@@ -10,6 +10,7 @@ import typer
 from wellprod.settings import Settings, load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
+Background = Annotated[bool, typer.Option("--background", help="Run it in a process of its own; tell its id at once.")]
 Fields = Annotated[list[str] | None, typer.Option("--field", help="Field code or name; may be given several times.")]
 Wells = Annotated[list[str] | None, typer.Option("--well", help="Well code, name or reference; may be repeated.")]
 FirstMonth = Annotated[str | None, typer.Option("--from", help="First month, such as 2023-01.")]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from wellprod.cli import screen
 from wellprod.cli.options import print_json
 from wellprod.errors import WellprodError
+from wellprod.text import duration, number, size
 
 if TYPE_CHECKING:
     from wellprod.export import ExportRequest, ExportResult
-    from wellprod.ingest import StopRequest
+    from wellprod.ingest import ImportSummary, StopRequest
     from wellprod.settings import Settings
 
 
@@ -28,12 +29,82 @@ def export(request: ExportRequest, settings: Settings) -> ExportResult:
     """Export with a live line."""
     from wellprod.export import export_records
 
-    with screen.live_bar("Exporting") as bar:
+    with _interrupted_on_sigterm(), screen.live_bar("Exporting") as bar:
         return export_records(request, settings, on_progress=bar.exported)
 
 
-def end_import(summary: Any, settings: Settings, as_json: bool) -> int:
+def resume(job_id: str, settings: Settings, as_json: bool) -> int:
+    """Go on with a stopped job, and show how it ends."""
+    from wellprod.export import resume_export
+    from wellprod.ingest import resume_import
+    from wellprod.jobs import Ledger
+
+    job = Ledger(settings.jobs_path).get(job_id)
+    if job.kind == "export":
+        with _interrupted_on_sigterm(), screen.live_bar("Exporting") as bar:
+            result = resume_export(job.job_id, settings, on_progress=bar.exported)
+        return end_export(result, as_json)
+    with watched_import() as watching:
+        summary = resume_import(job.job_id, settings, **watching)
+    return end_import(summary, settings, as_json)
+
+
+def run_pending(job_id: str, settings: Settings) -> int:
+    """Run a job that was triggered to run in the background, in this process."""
+    from wellprod.export import resume_export
+    from wellprod.ingest import resume_import
+    from wellprod.jobs import Ledger, Status
+
+    ledger = Ledger(settings.jobs_path)
+    try:
+        if ledger.get(job_id).kind == "export":
+            with _interrupted_on_sigterm():
+                resume_export(job_id, settings)
+            return 0
+        with _stopping_on_signals() as stop:
+            summary = resume_import(job_id, settings, stop=stop)
+        _refresh_csv(summary, settings)
+        return summary.exit_code
+    except WellprodError as error:
+        if ledger.get(job_id).status == Status.PENDING:  # it never began, so nobody else writes its end
+            ledger.finish(job_id, Status.FAILED, error=error.as_dict())
+        raise
+
+
+def end_trigger(job_id: str, settings: Settings, as_json: bool) -> int:
+    """Tell the id of a job that runs in the background, and how to follow it."""
+    from wellprod.jobs import Ledger
+
+    if as_json:
+        print_json(Ledger(settings.jobs_path).get(job_id).as_dict())
+    else:
+        screen.out.print(job_id)
+        screen.err.print(f"It runs by itself; follow it with: wellprod jobs show {job_id}", soft_wrap=True)
+    return 0
+
+
+def end_import(summary: ImportSummary, settings: Settings, as_json: bool) -> int:
     """Refresh the CSV where the settings ask for it, and show what the import did."""
+    _refresh_csv(summary, settings)
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        screen.show_import(summary, settings.store_path)
+    return summary.exit_code
+
+
+def end_export(result: ExportResult, as_json: bool) -> int:
+    """Show what an export wrote."""
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        took = duration(result.execution_time_seconds)
+        file = f"{result.path} ({size(result.size_bytes)})"
+        screen.show_pairs({"Exported": f"{number(result.records)} records in {took}", "File": file})
+    return 0
+
+
+def _refresh_csv(summary: ImportSummary, settings: Settings) -> None:
     from wellprod.export import ExportRequest
 
     if settings.export_after_import and str(summary.status) == "COMPLETED" and summary.state.processed:
@@ -41,11 +112,16 @@ def end_import(summary: Any, settings: Settings, as_json: bool) -> int:
             export(ExportRequest(), settings)
         except WellprodError as error:
             summary.state.warn(f"The import is whole, but its CSV could not be refreshed: {error}")
-    if as_json:
-        print_json(summary.as_dict())
-    else:
-        screen.show_import(summary, settings.store_path)
-    return int(summary.exit_code)
+
+
+@contextmanager
+def _interrupted_on_sigterm() -> Iterator[None]:
+    """Take a SIGTERM as a Ctrl-C, so that the job is ended in order."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

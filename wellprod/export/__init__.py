@@ -1,5 +1,19 @@
 """The verb `export`: records of the store into a file that people hand around."""
 
-from wellprod.export.run import ExportRequest, ExportResult, export_records
+from wellprod.export.downloads import delete_download, downloads
+from wellprod.export.formats import FORMATS
+from wellprod.export.request import ExportRequest
+from wellprod.export.run import ExportResult, run_export
+from wellprod.export.start import export_records, resume_export, trigger_export
 
-__all__ = ["ExportRequest", "ExportResult", "export_records"]
+__all__ = [
+    "FORMATS",
+    "ExportRequest",
+    "ExportResult",
+    "delete_download",
+    "downloads",
+    "export_records",
+    "resume_export",
+    "run_export",
+    "trigger_export",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,13 @@ import polars as pl
 import structlog
 
 from wellprod.ahead import ReadAhead
-from wellprod.analysis.selection import Selection
 from wellprod.errors import ExportError, WellprodError
-from wellprod.export.formats import Format, find_format
+from wellprod.export.request import ExportRequest
 from wellprod.export.targets import replacing
-from wellprod.jobs import Ledger, Status
+from wellprod.jobs import Job, Ledger, Status
 from wellprod.log import get_logger
 from wellprod.settings import Settings
 from wellprod.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class ExportRequest:
-    """One export: which records, in which form, into which file; None for the default file."""
-
-    selection: Selection = field(default_factory=Selection)
-    format: str = "csv"
-    output: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +30,7 @@ class ExportResult:
     status: Status
     format: str
     path: str
+    file_name: str
     records: int
     size_bytes: int
     smallest_batch_records: int
@@ -57,51 +48,40 @@ class _Cancelled(Exception):
     """Somebody asked the export to stop."""
 
 
-def export_records(
+def run_export(
+    job: Job,
     request: ExportRequest,
     settings: Settings,
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ExportResult:
-    """Write the selected records to a file, which is whole or not there.
-
-    Parameters
-    ----------
-    on_progress
-        Told the records written and the records there are.
+    """Run a job that this process has claimed, to its end, and write the end into the ledger.
 
     Raises
     ------
-    UsageError
-        The format, a field, a well or a month is not known; no job was made.
-    StoreMissing, StoreBusy, StoreError
-        The store cannot be read.
+    StoreMissing, StoreBusy, StoreError, SelectionError
+        The store cannot be read, or no longer has what was selected.
     ExportError
         The file cannot be written, the selection is empty, or the export was cancelled.
     """
-    form = find_format(request.format)
-    target = (request.output or settings.csv_path.with_suffix(f".{form.extension}")).expanduser().resolve()
-    store = Store(settings.store_path, settings.store_wait_seconds)
-    with store.read() as reading:
-        request.selection.condition(reading)
+    target = request.output or settings.downloads_path / f"{job.job_id}.{request.form.extension}"
     ledger = Ledger(settings.jobs_path)
-    parameters = {"selection": request.selection.as_dict(), "format": request.format, "path": str(target)}
-    job_id = ledger.create("export", parameters).job_id
-    export = _Export(job_id, settings, ledger, on_progress or (lambda done, total: None))
-    with structlog.contextvars.bound_contextvars(job_id=job_id), _ended(ledger, job_id, target):
+    export = _Export(job.job_id, settings, ledger, on_progress or (lambda done, total: None))
+    with structlog.contextvars.bound_contextvars(job_id=job.job_id), _ended(ledger, job.job_id, target):
         with replacing(target) as part:
-            export.write(store, request.selection, form, part)
+            export.write(request, part)
         result = ExportResult(
-            job_id=job_id,
+            job_id=job.job_id,
             status=Status.COMPLETED,
             format=request.format,
             path=str(target),
+            file_name=target.name if request.output else request.file_name,
             records=export.written,
             size_bytes=target.stat().st_size,
             smallest_batch_records=export.batch_records,
             execution_time_seconds=round(time.monotonic() - export.began, 3),
         )
-        ledger.finish(job_id, Status.COMPLETED, summary=result.as_dict())
+        ledger.finish(job.job_id, Status.COMPLETED, summary=result.as_dict())
         return result
 
 
@@ -137,11 +117,12 @@ class _Export:
         self.written = 0
         self.began = time.monotonic()
 
-    def write(self, store: Store, selection: Selection, form: Format, path: Path) -> None:
+    def write(self, request: ExportRequest, path: Path) -> None:
         """Write the selected records; the next batch is read while one is written."""
+        store = Store(self.settings.store_path, self.settings.store_wait_seconds)
         memory, threads = self.settings.export_memory, self.settings.export_threads
         with store.read(memory=memory, threads=threads, share=_SORTING_SHARE) as reading:
-            condition, values = selection.condition(reading)
+            condition, values = request.selection.condition(reading)
             total = reading.value(f"SELECT count(*) FROM production WHERE {condition}", values)
             if not total:
                 raise ExportError("The selection holds no records; nothing was written.", next="Select more.")
@@ -149,8 +130,9 @@ class _Export:
                 condition, values, batch_records=self.batch_records, on_smaller=self._note_smaller
             )
             ahead = ReadAhead(batches, depth=1)
+            columns = request.columns_in_order
             try:
-                form.write(self._watched(ahead, total), path)
+                request.form.write((batch.select(columns) for batch in self._watched(ahead, total)), path)
             finally:
                 ahead.stop(wait=True)
 

@@ -1,15 +1,21 @@
 """The verb `import`: a feed or a file into the store."""
 
+from wellprod.ingest.dryrun import DryRun, dry_run
 from wellprod.ingest.request import ImportRequest
-from wellprod.ingest.run import StopRequest, resume_import, run_import, start_import
+from wellprod.ingest.run import StopRequest, run_import
+from wellprod.ingest.start import resume_import, start_import, trigger_import, trigger_resume
 from wellprod.ingest.summary import ImportSummary, Progress
 
 __all__ = [
+    "DryRun",
     "ImportRequest",
     "ImportSummary",
     "Progress",
     "StopRequest",
+    "dry_run",
     "resume_import",
     "run_import",
     "start_import",
+    "trigger_import",
+    "trigger_resume",
 ]

@@ -8,25 +8,24 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 import structlog
 
 from wellprod.ahead import ReadAhead, Waiting
-from wellprod.errors import JobError, UsageError, WellprodError, mask_secrets_of
-from wellprod.feed.clean import NO_RECORD, Cleaned, check_rules, clean
+from wellprod.errors import JobError, WellprodError, mask_secrets_of
+from wellprod.feed.clean import Cleaned
 from wellprod.feed.page import FailedPage, Page, Place
-from wellprod.feed.profile import find_profile
+from wellprod.ingest.mapping import cleaned, with_raw_rows
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.source import Source, first_place
-from wellprod.ingest.state import ImportState
+from wellprod.ingest.state import ImportState, saved_state
 from wellprod.ingest.summary import ImportSummary, Progress, progress_of
 from wellprod.jobs import Job, Ledger, Status, peak_memory_mb
 from wellprod.log import get_logger
 from wellprod.settings import Settings
-from wellprod.store import Store, load_cursor
+from wellprod.store import Store
 
 _TICK_SECONDS = 0.2
 _REPORT_SECONDS = 0.5
@@ -50,42 +49,6 @@ class StopRequest:
     def is_asked(self) -> bool:
         """Whether somebody asked."""
         return self._event.is_set()
-
-
-def start_import(request: ImportRequest, settings: Settings, **watching: Any) -> ImportSummary:
-    """Enter an import into the ledger and run it in this process; `watching` as for `run_import`.
-
-    Raises
-    ------
-    BusinessRuleViolation
-        Another import runs; `details["job_id"]` is its id.
-    ProfileError, SettingsError
-        The profile that was asked for, or a rule that rejects, does not exist or is wrong.
-    """
-    check_rules(settings.reject_rules)
-    if request.profile:
-        find_profile(request.profile, settings.profiles_path)
-    job = Ledger(settings.jobs_path).create("import", request.as_parameters())
-    return run_import(job, request, settings, **watching)
-
-
-def resume_import(job_id: str, settings: Settings, **watching: Any) -> ImportSummary:
-    """Go on with an import after its last commit; a completed one is only told again.
-
-    Raises
-    ------
-    JobNotFound, BusinessRuleViolation
-        There is no such job, or an import runs.
-    """
-    ledger = Ledger(settings.jobs_path)
-    kind = ledger.get(job_id).kind
-    if kind != "import":
-        raise UsageError(f"The job {job_id} is an {kind}, which cannot be resumed.", next=f"Start the {kind} again.")
-    request = ImportRequest.from_parameters(ledger.get(job_id).parameters, settings)
-    job = ledger.claim(job_id)
-    if job.status == Status.COMPLETED:
-        return ImportSummary(job.job_id, job.status, request, _saved_state(settings, job.job_id) or ImportState())
-    return run_import(job, request, settings, **watching)
 
 
 def run_import(
@@ -177,7 +140,8 @@ class _Import:
         except WellprodError as failure:
             for warning in self.source.warnings:
                 self.state.warn(warning)
-            error = {**failure.as_dict(), "next": f"{failure.next} {self._how_to_go_on()}".strip()}
+            told = {**failure.as_dict(), "next": f"{failure.next} {self._how_to_go_on()}".strip()}
+            error = told if self.state.is_complete else {**told, "failed_page": self.state.place.page}
         except KeyboardInterrupt:
             status = Status.CANCELLED
             self.stop.ask(signals.SIGINT)
@@ -202,7 +166,7 @@ class _Import:
         return summary
 
     def _load_state(self) -> None:
-        self.state = _saved_state(self.settings, self.job.job_id) or ImportState(place=first_place(self.request))
+        self.state = saved_state(self.store, self.job.job_id) or ImportState(place=first_place(self.request))
         self.before_run = replace(self.state)
 
     def _read_all(self) -> bool:
@@ -272,14 +236,7 @@ class _Import:
                 yield page
             else:
                 emptied = replace(page, content=replace(page.content, rows=pl.DataFrame()))
-                yield _CleanPage(emptied, self._cleaned(page.numbered()))
-
-    def _cleaned(self, rows: pl.DataFrame) -> Cleaned:
-        if self.source.profile is None:  # not one row so far was an object
-            lost = rows.select(pl.col("#page").alias("page"), pl.col("#row").alias("row_number"))
-            return Cleaned(pl.DataFrame(), lost.with_columns(reason=pl.lit(NO_RECORD)), {})
-        today = datetime.now(UTC).date()
-        return clean(rows, self.source.profile, reject_rules=self.settings.reject_rules, today=today)
+                yield _CleanPage(emptied, cleaned(page, self.source.profile, self.settings))
 
     def _commit(self, group: _Group, *, is_last: bool = False) -> _Group:
         """Store a group whole; give an empty one."""
@@ -305,7 +262,7 @@ class _Import:
                 rejects = pl.concat([rejects, merged.rejects])
             if not rejects.is_empty():
                 pages = [page.page for page in group.pages]
-                writing.keep_rejects(_with_raw_rows(rejects, pages), job_id=self.job.job_id)
+                writing.keep_rejects(with_raw_rows(rejects, pages), job_id=self.job.job_id)
                 state.add_rejects(rejects["reason"])
             if is_last:
                 self._conclude(state)
@@ -382,18 +339,3 @@ class _Import:
         except JobError as failure:  # the records are stored; only the telling failed
             self.log.warning("progress_not_written", reason=failure.message)
         self.on_progress(progress)
-
-
-def _with_raw_rows(rejects: pl.DataFrame, pages: list[Page]) -> pl.DataFrame:
-    """Give the rejects with the text of each row as it came."""
-    of_page = {page.number: page for page in pages}
-    parts = [rejects.clear().with_columns(raw_row=pl.lit(None, dtype=pl.String))]
-    for (number,), part in rejects.group_by("page", maintain_order=True):
-        raw = of_page[int(number)].raw_rows(part["row_number"].to_list())
-        parts.append(part.with_columns(raw_row=pl.Series(raw, dtype=pl.String)))
-    return pl.concat(parts)
-
-
-def _saved_state(settings: Settings, job_id: str) -> ImportState | None:
-    text = load_cursor(Store(settings.store_path, settings.store_wait_seconds), job_id)
-    return ImportState.from_text(text) if text else None

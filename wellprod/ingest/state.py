@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from wellprod.feed.page import Place
+from wellprod.store import Store, load_cursor
 
 _KEPT_ERRORS = 1000
 
@@ -90,6 +91,12 @@ class ImportState:
     def missing_records(self) -> int:
         """Give how many records fewer came than the feed had counted."""
         return max((self.expected_records or 0) - self.pass_records, 0)
+
+
+def saved_state(store: Store, job_id: str) -> ImportState | None:
+    """Give how far the import `job_id` was at its last commit, or None when it has committed nothing."""
+    text = load_cursor(store, job_id)
+    return ImportState.from_text(text) if text else None
 
 
 def _count(counts: dict[str, int], name: str, count: int) -> None:

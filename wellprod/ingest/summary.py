@@ -22,6 +22,10 @@ class Progress:
     estimated_total: int | None
     estimated_completion: str | None
     records_per_second: float
+    new_records: int
+    duplicate_records: int
+    restated_records: int
+    failed_records: int
     waiting_for: str | None = None
 
 
@@ -44,6 +48,10 @@ def progress_of(
         estimated_total=state.expected_records,
         estimated_completion=completion,
         records_per_second=round(speed, 1),
+        new_records=state.new,
+        duplicate_records=state.duplicate,
+        restated_records=state.restated,
+        failed_records=state.failed,
         waiting_for=waiting_for,
     )
 

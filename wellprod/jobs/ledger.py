@@ -120,8 +120,8 @@ class Ledger:
         )
         self._is_made = False
 
-    def create(self, kind: str, parameters: Mapping[str, Any]) -> Job:
-        """Enter a job that this process runs at once.
+    def create(self, kind: str, parameters: Mapping[str, Any], *, status: Status = Status.RUNNING) -> Job:
+        """Enter a job: RUNNING in this process, or PENDING until the process that is to run it claims it.
 
         Raises
         ------
@@ -130,16 +130,18 @@ class Ledger:
         """
         job_id, now = str(uuid.uuid4()), time.time()
         self._settle()
-        fresh = {"job_id": job_id, "kind": kind, "parameters": dict(parameters), "created_at": now, "runs": 1}
+        fresh = {"job_id": job_id, "kind": kind, "parameters": dict(parameters), "created_at": now, "runs": 0}
         try:
             with self._writing() as connection:
-                connection.execute(_jobs.insert().values(**fresh, **self._claimed(now)))
+                connection.execute(_jobs.insert().values(**{**fresh, **self._taken(status, now, runs=0)}))
         except sa.exc.IntegrityError:
             raise self._another_import() from None
         return self.get(job_id)
 
-    def claim(self, job_id: str) -> Job:
+    def claim(self, job_id: str, *, status: Status = Status.RUNNING) -> Job:
         """Take a job that does not run, to run it in this process; a completed one is given back as it is.
+
+        With the status PENDING it is taken for a process that will claim it in turn.
 
         Raises
         ------
@@ -151,11 +153,16 @@ class Ledger:
         job = self.get(job_id)
         if job.status == Status.COMPLETED:
             return job
-        idle = _jobs.update().where(_jobs.c.job_id == job.job_id, _jobs.c.status != Status.RUNNING)
-        fresh = {"runs": job.runs + 1, "completed_at": None, "error": None, "summary": None}
+        busy = [Status.RUNNING] if status == Status.RUNNING else list(_ACTIVE)
+        idle = _jobs.update().where(_jobs.c.job_id == job.job_id, _jobs.c.status.not_in(busy))
+        waited = _jobs.c.status == Status.PENDING  # a wish to cancel that came meanwhile stays
+        cancel = sa.case((waited, _jobs.c.cancel_requested), else_=False)
+        fresh = {"completed_at": None, "error": None, "summary": None, "cancel_requested": cancel}
         try:
             with self._writing() as connection:
-                taken = connection.execute(idle.values(**fresh, **self._claimed(time.time()))).rowcount
+                taken = connection.execute(
+                    idle.values(**{**self._taken(status, time.time(), runs=job.runs), **fresh})
+                ).rowcount
         except sa.exc.IntegrityError:
             raise self._another_import() from None
         if not taken:
@@ -166,6 +173,13 @@ class Ledger:
                 job_id=job.job_id,
             )
         return self.get(job_id)
+
+    def hand_over(self, job_id: str, process: ProcessMark) -> None:
+        """Note which process is to run a pending job, so that the job is known to live or not."""
+        theirs = {"host": process.host, "pid": process.pid, "process_started_at": process.started_at}
+        pending = _jobs.update().where(_jobs.c.job_id == job_id, _jobs.c.status == Status.PENDING)
+        with self._writing() as connection:
+            connection.execute(pending.values(**theirs))
 
     def report(self, job_id: str, progress: Mapping[str, Any]) -> None:
         """Write how far a job is; the time of it shows that the job lives."""
@@ -219,10 +233,12 @@ class Ledger:
             ) from None
         raise JobNotFound(f"There is no job {job_id}.", next="wellprod jobs list shows those there are.")
 
-    def jobs(self, *, limit: int = 50, offset: int = 0) -> list[Job]:
-        """Give the jobs, newest first."""
+    def jobs(self, *, kind: str | None = None, limit: int = 50, offset: int = 0) -> list[Job]:
+        """Give the jobs, all or of one kind, newest first."""
         self._settle()
         query = sa.select(_jobs).order_by(_jobs.c.created_at.desc(), _jobs.c.job_id).limit(limit).offset(offset)
+        if kind:
+            query = query.where(_jobs.c.kind == kind)
         with self._reading() as connection:
             return [_job(row) for row in connection.execute(query)]
 
@@ -279,11 +295,13 @@ class Ledger:
         with self._writing() as connection:
             connection.execute(_jobs.update().where(_jobs.c.job_id == job_id).values(**values))
 
-    def _claimed(self, now: float) -> dict[str, Any]:
+    def _taken(self, status: Status, now: float, *, runs: int) -> dict[str, Any]:
         mark = ProcessMark.of()
+        starts = status == Status.RUNNING
         return {
-            "status": Status.RUNNING,
-            "started_at": now,
+            "status": status,
+            "started_at": now if starts else None,
+            "runs": runs + starts,
             "heartbeat_at": now,
             "cancel_requested": False,
             "host": mark.host,

@@ -1,0 +1,84 @@
+"""How an export begins: in this process, or in one of its own that outlives this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from wellprod.errors import UsageError
+from wellprod.export.request import ExportRequest
+from wellprod.export.run import ExportResult, run_export
+from wellprod.jobs import Job, Ledger, Status, start_in_background
+from wellprod.settings import Settings
+from wellprod.store import Store
+
+
+def export_records(
+    request: ExportRequest,
+    settings: Settings,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ExportResult:
+    """Write the selected records to a file, which is whole or not there.
+
+    Parameters
+    ----------
+    on_progress
+        Told the records written and the records there are.
+
+    Raises
+    ------
+    UsageError
+        A field, a well or a month is not known; no job was made.
+    StoreMissing, StoreBusy, StoreError
+        The store cannot be read.
+    ExportError
+        The file cannot be written, the selection is empty, or the export was cancelled.
+    """
+    target = request.output or settings.csv_path.with_suffix(f".{request.form.extension}")
+    request = replace(request, output=target.expanduser().resolve())
+    return run_export(_entered(request, settings, Status.RUNNING), request, settings, on_progress=on_progress)
+
+
+def trigger_export(request: ExportRequest, settings: Settings) -> str:
+    """Enter an export into the ledger, start it in a process of its own, and give its job id without waiting.
+
+    Without an output it goes to `downloads_path`, from where a page or a program fetches it.
+
+    Raises
+    ------
+    UsageError, StoreMissing, StoreBusy, StoreError
+        As for `export_records`.
+    JobError
+        No process can be started.
+    """
+    job = _entered(request, settings, Status.PENDING)
+    start_in_background(job, Ledger(settings.jobs_path), settings)
+    return job.job_id
+
+
+def resume_export(
+    job_id: str, settings: Settings, *, on_progress: Callable[[int, int], None] | None = None
+) -> ExportResult:
+    """Run an export that is pending, or that stopped, from its beginning, under the job id it has.
+
+    Raises
+    ------
+    JobNotFound, BusinessRuleViolation
+        There is no such job, or it runs.
+    UsageError
+        It is no export, or is completed.
+    """
+    ledger = Ledger(settings.jobs_path)
+    job = ledger.get(job_id)
+    if job.kind != "export" or job.status == Status.COMPLETED:
+        raise UsageError(f"The job {job_id} is a {job.status} {job.kind}; there is nothing to export again.")
+    return run_export(
+        ledger.claim(job.job_id), ExportRequest.from_parameters(job.parameters), settings, on_progress=on_progress
+    )
+
+
+def _entered(request: ExportRequest, settings: Settings, status: Status) -> Job:
+    with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
+        request.selection.condition(reading)
+    return Ledger(settings.jobs_path).create("export", request.as_parameters(), status=status)
