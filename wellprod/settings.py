@@ -151,6 +151,11 @@ class Settings(BaseSettings):
         return self.home / "logs"
 
     @property
+    def uploads_path(self) -> Path:
+        """The folder of the JSON files that were sent from a page."""
+        return self.home / "uploads"
+
+    @property
     def downloads_path(self) -> Path:
         """The folder of the exports that pages and programs fetch."""
         return self.home / "downloads"

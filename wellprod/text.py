@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
 
@@ -22,6 +23,8 @@ def duration(seconds: float | None) -> str:
     """Give seconds as people say them."""
     if seconds is None:
         return ""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -32,3 +35,15 @@ def duration(seconds: float | None) -> str:
 def moment(seconds: float | None) -> str:
     """Give seconds since 1970 as local date and time; nothing for None."""
     return "" if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def age(seconds: float | None) -> str:
+    """Give how long ago a moment was, in the unit that suits it; nothing for None."""
+    if seconds is None:
+        return ""
+    past = time.time() - seconds
+    for name, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if past >= length:
+            count = int(past // length)
+            return f"{count:,} {name}{'' if count == 1 else 's'} ago"
+    return "just now"

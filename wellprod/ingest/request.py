@@ -53,7 +53,7 @@ class ImportRequest:
             if self.paging == "skip" and re.search(r"[?&](\$|%24)(top|skip)=", self.source):
                 raise UsageError(
                     "The address has a $top or $skip of its own, which paging 'skip' sets.",
-                    next="Take it out, or leave out --paging skip; --max-pages reads a part.",
+                    next="Take it out, or choose paging 'server'; max pages reads a part.",
                 )
         if self.page_size not in PAGE_SIZES:
             raise UsageError(f"page size {self.page_size} is not allowed; it must be from 1 to 5000.")
@@ -66,11 +66,11 @@ class ImportRequest:
         if self.start_page > 1 and self.paging == "server" and not self.is_file:
             raise UsageError(
                 f"start page {self.start_page} needs pages with numbers.",
-                next="Add --paging skip, or start at page 1.",
+                next="Choose paging 'skip', or start at page 1.",
             )
         if self.since is not None:
             if self.is_file:
-                raise UsageError("since asks the feed to filter; a file cannot.", next="Leave --since out.")
+                raise UsageError("since asks the feed to filter; a file cannot.", next="Leave since out.")
             if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-01)?", self.since):
                 raise UsageError(f"since {self.since!r} is not allowed; it must be a month such as 2024-01.")
 

@@ -1,0 +1,290 @@
+"""The download page: choose records, see them, export them as a file in the background, and fetch it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from html import escape
+from urllib.parse import quote
+
+import ipywidgets as w
+
+from wellprod.analysis.names import find_names, months_held
+from wellprod.analysis.preview import Preview, preview
+from wellprod.analysis.selection import Selection
+from wellprod.errors import StoreMissing, UsageError, WellprodError
+from wellprod.export import FORMATS, ExportRequest, delete_download, downloads, trigger_export
+from wellprod.jobs import Job, Status
+from wellprod.pages import parts
+from wellprod.pages.job import JobPanel
+from wellprod.pages.watch import watch_jobs
+from wellprod.schema import RECORD
+from wellprod.settings import Settings, load_settings
+from wellprod.store import Reading, Store
+from wellprod.text import age, number, size
+
+_FORMAT_TITLES = {"csv": "CSV"}
+_SETTLE_SECONDS = 0.3
+_SHOWN_DOWNLOADS = 10
+
+
+class DownloadPage(parts.Page):
+    """Exports a selection and hands out the files; what it starts goes on when the page is closed."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+        self._store = Store(self.settings.store_path, self.settings.store_wait_seconds)
+        self._message, self._preview = parts.Html(), parts.Html()
+        guard = parts.guarded(self._message.put)
+        self._fields = _Picker("field", self._store, self._changed, self._tell)
+        self._wells = _Picker("well", self._store, self._changed, self._tell)
+        self._first = w.Dropdown(description="First month")
+        self._last = w.Dropdown(description="Last month")
+        formats = parts.options(list(FORMATS), _FORMAT_TITLES)
+        self._format = w.Dropdown(options=formats, description="Format")
+        self._columns = {name: w.Checkbox(value=True, description=name, indent=False) for name in RECORD}
+        for choice in (self._first, self._last, self._format, *self._columns.values()):
+            choice.observe(lambda _: self._changed(), "value")
+        self._export = parts.button("Export", guard(self._on_export), primary=True)
+        self._job = JobPanel(self.settings, "")
+        self._job.ended = self._fetch
+        self._job_section = parts.section("Export", self._job)
+        self._recent = _Downloads(self.settings, self._tell)
+        self._asked = 0
+        self._every_column = w.Checkbox(value=True, description="All columns", indent=False)
+        self._every_column.observe(lambda _: self._changed(), "value")
+        self._choose_columns = w.Box(list(self._columns.values()))
+        self._choose_columns.add_class("wp-columns")
+        self._choice = parts.section(
+            "What to export",
+            parts.row(self._format, self._first, self._last),
+            parts.row(self._fields, self._wells),
+            self._every_column,
+            self._choose_columns,
+            lead="Without a field or a well, all of them.",
+        )
+        self._seen = parts.section("Preview", self._preview, self._message, parts.row(self._export))
+        super().__init__(self._choice, self._seen, self._job_section, parts.section("Recent exports", self._recent))
+        parts.show(self._job_section, False)
+        self._offer_months()
+        self._changed()
+        self.run(watch_jobs(self._job.ledger, self._on_jobs, lambda error: self._tell(error)))
+
+    def _tell(self, error: Exception | None) -> None:
+        self._message.put(parts.error_notice(parts.told(error)) if error else "")
+
+    def _offer_months(self) -> None:
+        try:
+            with self._store.read() as reading:
+                months = months_held(reading)
+        except StoreMissing:
+            months = []
+        if not months:
+            parts.show(self._choice, False)
+            return
+        parts.show(self._choice, True)
+        self._first.options = [("From the beginning", ""), *((month, month) for month in months)]
+        self._last.options = [("To the end", ""), *((month, month) for month in reversed(months))]
+        self._first.value = self._last.value = ""
+
+    def _request(self) -> ExportRequest:
+        every = self._every_column.value
+        columns = () if every else tuple(name for name, box in self._columns.items() if box.value)
+        if not columns and not every:
+            raise UsageError("No column is chosen.", next="Choose at least one.")
+        selection = Selection(
+            self._fields.chosen, self._wells.chosen, self._first.value or None, self._last.value or None
+        )
+        return ExportRequest(selection, self._format.value, columns=columns)
+
+    def _changed(self) -> None:
+        """Show what the choice holds once it has settled."""
+        parts.show(self._choose_columns, not self._every_column.value)
+        self._asked += 1
+        self._export.disabled = True
+        self.run(self._show_preview(self._asked))
+
+    async def _show_preview(self, asked: int) -> None:
+        await asyncio.sleep(_SETTLE_SECONDS)
+        if asked != self._asked:
+            return
+        try:
+            request = self._request()
+            found = await asyncio.to_thread(self._looked_up, request)
+        except StoreMissing:
+            self._preview.put(
+                parts.notice("info", "The store is empty: there is nothing to export yet.", "Import first.")
+            )
+        except Exception as error:
+            self._preview.put(parts.error_notice(parts.told(error)))
+        else:
+            if asked == self._asked:
+                self._preview.put(_preview(found))
+                self._export.disabled = not found.records
+
+    def _looked_up(self, request: ExportRequest) -> Preview:
+        with self._store.read() as reading:
+            return preview(reading, request.selection, columns=request.columns)
+
+    def _on_export(self) -> None:
+        self._message.put("")
+        job_id = trigger_export(self._request(), self.settings)
+        parts.show(self._job_section, True)
+        self._job.follow(job_id)
+
+    def _on_jobs(self) -> bool:
+        if self._first.options == ():
+            self._offer_months()
+            if self._first.options:
+                self._changed()
+        self._recent.refresh()
+        newest = self._job.ledger.jobs(kind="export", limit=1)
+        if newest and self._job.job_id is None and newest[0].is_active and not newest[0].parameters.get("output"):
+            parts.show(self._job_section, True)
+            self._job.job_id = newest[0].job_id
+        job = self._job.refresh()
+        return bool(job and job.is_active)
+
+    def _fetch(self, job: Job) -> str:
+        """Give the message of an export that is done, with the link to its file."""
+        if job.status != Status.COMPLETED:
+            return ""
+        return parts.notice("good", "The file is ready. ", markup=f" {_link(job, self.settings)}")
+
+
+class _Picker(w.VBox):
+    """Finds fields or wells by their names, and keeps those that were chosen."""
+
+    def __init__(
+        self, kind: str, store: Store, on_change: Callable[[], None], tell: Callable[[Exception | None], None]
+    ) -> None:
+        self._kind, self._store, self._on_change, self._tell = kind, store, on_change, tell
+        self._names: dict[str, str] = {}
+        self._search = w.Text(description=f"Search {kind}s", placeholder="part of a name or a code")
+        self._found = w.SelectMultiple(description=f"Matching {kind}s", rows=5)
+        self._add = parts.button(f"Add {kind}", self._on_add)
+        self._picked = w.Box()
+        self._picked.add_class("wp-row")
+        self._search.observe(lambda _: self._on_search(), "value")
+        super().__init__([self._search, self._found, self._add, self._picked])
+        self.add_class("wp-picker")
+        for part in (self._found, self._add):
+            parts.show(part, False)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """What was chosen, as a selection takes it."""
+        return tuple(self._names)
+
+    def _on_search(self) -> None:
+        text = self._search.value.strip()
+        try:
+            found = self._looked_up(text) if text else []
+            self._tell(None)
+        except WellprodError as error:
+            self._tell(error)
+            found = []
+        self._found.value = ()
+        self._found.options = found
+        self._found.description = f"Matching {self._kind}s" if found or not text else f"No {self._kind} matches"
+        for part in (self._found, self._add):
+            parts.show(part, bool(text))
+
+    def _looked_up(self, text: str) -> list[tuple[str, str]]:
+        with self._store.read() as reading:
+            rows = find_names(reading, self._kind, text).iter_rows(named=True)
+        return [(_titled(row["name"], row["context"], row["code"]), row["code"]) for row in rows]
+
+    def _on_add(self) -> None:
+        titles = {code: title for title, code in self._found.options}
+        with self._store.read() as reading:
+            for code in self._found.value:
+                self._names[_selector(reading, self._kind, titles[code].partition(" (")[0], code)] = titles[code]
+        self._show_picked()
+
+    def _drop(self, code: str) -> None:
+        self._names.pop(code, None)
+        self._show_picked()
+
+    def _show_picked(self) -> None:
+        self._picked.children = [
+            parts.button(f"{title} ✕", lambda code=code: self._drop(code), hint=f"Take {title} out")  # type: ignore[misc]
+            for code, title in self._names.items()
+        ]
+        self._on_change()
+
+
+class _Downloads(w.VBox):
+    """The files that lie ready, each with its link and a button that deletes it."""
+
+    children: Sequence[w.Widget]
+
+    def __init__(self, settings: Settings, tell: Callable[[Exception | None], None]) -> None:
+        self._settings, self._tell = settings, tell
+        self._shown: list[tuple[str, str]] = []
+        super().__init__()
+
+    def refresh(self) -> None:
+        """Show the files as they are now."""
+        jobs = downloads(self._settings, limit=_SHOWN_DOWNLOADS)
+        shown = [(job.job_id, age(job.completed_at)) for job in jobs]
+        if shown != self._shown or not self.children:
+            self._shown = shown
+            self.children = [self._line(job) for job in jobs] or [
+                w.HTML(parts.notice("info", "No export lies ready. Those that you make are kept here until deleted."))
+            ]
+
+    def _line(self, job: Job) -> w.Box:
+        summary = job.summary or {}
+        text = (
+            f"<div>{_link(job, self._settings)}<br><span class='wp-lead'>{size(summary['size_bytes'])} ·"
+            f" {number(summary['records'])} records · {age(job.completed_at)}</span></div>"
+        )
+        delete = parts.button("Delete", lambda: None, hint=f"Delete {summary['file_name']}")
+        sure = False
+
+        def on_delete(_: object) -> None:
+            nonlocal sure
+            if not sure:
+                sure, delete.description = True, "Delete for good?"
+                return
+            try:
+                delete_download(job.job_id, self._settings)
+            except WellprodError as error:
+                self._tell(error)
+            self.refresh()
+
+        delete.on_click(on_delete)
+        line = parts.row(w.HTML(text), delete)
+        line.add_class("wp-download")
+        return line
+
+
+def _link(job: Job, settings: Settings) -> str:
+    name = str((job.summary or {})["file_name"])
+    address = f"{settings.server_path.rstrip('/')}/wellprod/exports/{quote(job.job_id)}/file"
+    return f"<a class='wp-link' href='{escape(address, quote=True)}' download>Download {escape(name)}</a>"
+
+
+def _preview(found: Preview) -> str:
+    if not found.records:
+        return parts.notice("warn", "No record is in this selection.", "Choose other months, fields or wells.")
+    counts = f"{number(found.records)} records of {number(found.wells)} wells"
+    held = f"All {number(found.records)}" if found.first.height == found.records else f"The first {found.first.height}"
+    return f"<p class='wp-count' role='status'><strong>{counts}</strong></p>" + parts.table(
+        found.first, f"{held} records, as the file will have them"
+    )
+
+
+def _selector(reading: Reading, kind: str, name: str, code: str) -> str:
+    """Give the name where it stands for this code alone, else the code."""
+    try:
+        named = Selection(fields=(name,)) if kind == "field" else Selection(wells=(name,))
+        return name if named.condition(reading)[1] == [int(code)] else code
+    except WellprodError:
+        return code
+
+
+def _titled(name: str, context: str | None, code: str) -> str:
+    rest = " · ".join(part for part in (context, code) if part and part != name)
+    return f"{name} ({rest})" if rest else name

@@ -1,0 +1,198 @@
+"""What the pages are built from: sections, notices, facts and tables, all text escaped, labels tied to their inputs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import wraps
+from html import escape
+from importlib import resources
+from typing import Any, Literal
+
+import ipywidgets as w
+import polars as pl
+
+from wellprod.errors import WellprodError, redact
+from wellprod.text import number
+
+Kind = Literal["good", "bad", "warn", "info"]
+_WORDS = {"good": "Done", "bad": "Problem", "warn": "Note", "info": ""}
+_LONG = " class='wp-long'"
+_UNITS = {"kbd": "kbd", "mmcfd": "mmcfd", "kbbl": "kbbl", "mmscf": "MMscf"}
+
+
+class Html(w.HTML):
+    """Markup that is sent to the browser only when it changes."""
+
+    value: str
+
+    def put(self, markup: str) -> None:
+        """Show `markup`."""
+        if self.value != markup:
+            self.value = markup
+
+
+class Page(w.VBox):
+    """One page: its style, its sections, and the tasks that keep it alive while it is open."""
+
+    def __init__(self, *sections: w.Widget) -> None:
+        style = resources.files(__package__).joinpath("style.css").read_text("utf-8")
+        super().__init__([w.HTML(f"<style>{style}</style>"), *sections])
+        self.add_class("wp-page")
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def run(self, work: Awaitable[Any]) -> None:
+        """Go on with `work` beside the page."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def section(title: str, *parts: w.Widget, lead: str = "") -> w.VBox:
+    """Give a card with a heading."""
+    head = w.HTML(f"<h2>{escape(title)}</h2>" + (f"<p class='wp-lead'>{escape(lead)}</p>" if lead else ""))
+    card = w.VBox([head, *parts])
+    card.add_class("wp-card")
+    return card
+
+
+def row(*parts: w.Widget) -> w.Box:
+    """Give parts side by side, below one another where the window is narrow."""
+    box = w.Box(list(parts))
+    box.add_class("wp-row")
+    return box
+
+
+def button(text: str, on_click: Callable[[], None], *, primary: bool = False, hint: str = "") -> w.Button:
+    """Give a button that says in words what it does."""
+    made = w.Button(description=text, tooltip=hint or text)
+    made.add_class("wp-button")
+    if primary:
+        made.add_class("wp-primary")
+    made.on_click(lambda _: on_click())
+    return made
+
+
+def show(widget: w.Widget, visible: bool) -> None:
+    """Show a widget or take it away."""
+    display = None if visible else "none"
+    if widget.layout.display != display:
+        widget.layout.display = display
+
+
+def notice(kind: Kind, text: str, next: str = "", *, markup: str = "") -> str:
+    """Give a message: what happened and what to do next; `markup` is added as it is."""
+    word = f"<strong>{_WORDS[kind]}:</strong> " if _WORDS[kind] else ""
+    then = f" <span class='wp-next'>{escape(next)}</span>" if next else ""
+    role = "alert" if kind == "bad" else "status"
+    return f"<div class='wp-notice wp-{kind}' role='{role}'>{word}{escape(text)}{then}{markup}</div>"
+
+
+def error_notice(error: Mapping[str, Any]) -> str:
+    """Give the message of an error as a job row or `WellprodError.as_dict` has it."""
+    page = f"Page {number(error['failed_page'])}: " if error.get("failed_page") else ""
+    next = re.sub(
+        r"[Gg]o on with: wellprod jobs resume \S+", "Resume goes on from there.", str(error.get("next") or "")
+    )
+    return notice("bad", f"{page}{error['message']}", next)
+
+
+def facts(pairs: Mapping[str, str]) -> str:
+    """Give names with their values."""
+    items = "".join(
+        f"<div{_LONG if len(value) > 24 else ''}><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for name, value in pairs.items()
+    )
+    return f"<dl class='wp-facts'>{items}</dl>"
+
+
+def table(frame: pl.DataFrame, caption: str) -> str:
+    """Give a frame as a table with its caption; figures to the right, null as a dash, units in the heading."""
+    digits = [_digits(column) for column in frame]
+    figures = [kind.is_numeric() and not name.endswith("_code") for name, kind in frame.schema.items()]
+    head = "".join(
+        f"<th scope='col'{_right(right)}>{_heading(name)}</th>"
+        for name, right in zip(frame.columns, figures, strict=True)
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{_right(right)}>{_cell(value, places)}</td>"
+            for value, right, places in zip(values, figures, digits, strict=True)
+        )
+        + "</tr>"
+        for values in frame.iter_rows()
+    )
+    return (
+        "<div class='wp-scroll' tabindex='0' role='region'"
+        f" aria-label='{escape(caption, quote=True)}'><table class='wp-table'><caption>{escape(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def details(summary: str, markup: str) -> str:
+    """Give markup that opens when its summary is chosen."""
+    return f"<details class='wp-details'><summary>{escape(summary)}</summary>{markup}</details>"
+
+
+def bar(percentage: float | None, label: str) -> str:
+    """Give a progress bar; without a percentage one that only says that something goes on."""
+    value = "" if percentage is None else f" value='{percentage:g}'"
+    share = "" if percentage is None else f"<span class='wp-share'>{percentage:.0f} %</span>"
+    return (
+        f"<div class='wp-progress'><progress max='100'{value} aria-label='{escape(label, quote=True)}'></progress>"
+        f"{share}</div>"
+    )
+
+
+def guarded(tell: Callable[[str], None]) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Make what a button does tell its errors on the page, where else only the kernel would know."""
+
+    def wrap(act: Callable[[], None]) -> Callable[[], None]:
+        @wraps(act)
+        def acted() -> None:
+            try:
+                act()
+            except Exception as error:
+                tell(error_notice(told(error)))
+
+        return acted
+
+    return wrap
+
+
+def told(error: Exception) -> dict[str, Any]:
+    """Give any error as code, message and next step, without a secret."""
+    if isinstance(error, WellprodError):
+        return error.as_dict()
+    text = redact(f"{type(error).__name__}: {error}")
+    return {"code": "INTERNAL_ERROR", "message": text, "next": "Reload the page; if it comes again, report it."}
+
+
+def options(names: Sequence[str], titles: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Give the choices of a list: titles with the names that they stand for."""
+    return [(titles.get(name, name), name) for name in names]
+
+
+def _right(figures: bool) -> str:
+    return " class='wp-figure'" if figures else ""
+
+
+def _heading(name: str) -> str:
+    words, _, unit = name.rpartition("_")
+    if unit in _UNITS:
+        return f"{escape(words.replace('_', ' '))} <small>{_UNITS[unit]}</small>"
+    return escape(name.replace("_", " "))
+
+
+def _digits(column: pl.Series) -> int:
+    """Give the decimal places that a column needs, three at most."""
+    values = column.drop_nulls()
+    return next((d for d in range(3) if (values.round(d) == values).all()), 3) if column.dtype.is_float() else 0
+
+
+def _cell(value: Any, digits: int) -> str:
+    if value is None:
+        return "<span class='wp-null' aria-label='not reported'>–</span>"
+    return number(value, digits) if isinstance(value, float) else escape(str(value))

@@ -1,0 +1,186 @@
+"""The status page: what is in the store, what runs, what ran, and whether all is well."""
+
+from __future__ import annotations
+
+import asyncio
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from wellprod.analysis.charts import as_svg, import_speed
+from wellprod.analysis.overview import Overview, overview
+from wellprod.errors import StoreMissing, WellprodError
+from wellprod.health import Check, check_feed, check_health
+from wellprod.jobs import Job, Ledger
+from wellprod.pages import parts
+from wellprod.pages.job import JobPanel, describe
+from wellprod.pages.watch import watch_jobs
+from wellprod.settings import Settings, load_settings
+from wellprod.store import Store
+from wellprod.text import age, duration, moment, number, size
+
+_HISTORY = 10
+_CHARTED = 20
+_KINDS: dict[str, parts.Kind] = {"COMPLETED": "good", "FAILED": "bad", "CANCELLED": "warn"}
+
+
+class StatusPage(parts.Page):
+    """Shows how things are, and keeps itself up to date."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+        self._ledger = Ledger(self.settings.jobs_path)
+        self._store, self._health, self._chart, self._history, self._range = (parts.Html() for _ in range(5))
+        self._job = JobPanel(self.settings, "Nothing is running.")
+        self._offset = 0
+        guard = parts.guarded(self._history.put)
+        self._newer = parts.button("Newer", guard(lambda: self._turn(-_HISTORY)))
+        self._older = parts.button("Older", guard(lambda: self._turn(_HISTORY)))
+        self._check = parts.button("Check again", lambda: self.run(self._show_health()))
+        self._stored: object = None
+        super().__init__(
+            parts.section("In the store", self._store),
+            parts.section("Running now", self._job),
+            parts.section("Health", self._health, parts.row(self._check)),
+            parts.section("Speed of imports", self._chart),
+            parts.section("History", self._history, parts.row(self._newer, self._older, self._range)),
+        )
+        self.run(
+            watch_jobs(
+                self._ledger, self._on_jobs, lambda error: self._history.put(parts.error_notice(parts.told(error)))
+            )
+        )
+        self.run(self._show_health())
+
+    def _on_jobs(self) -> bool:
+        active = [job for job in self._ledger.jobs(limit=20) if job.is_active]
+        self._job.job_id = active[0].job_id if active else None
+        self._job.refresh()
+        self._show_history()
+        ended = [job for job in self._ledger.jobs(kind="import", limit=_CHARTED) if not job.is_active]
+        if (mark := [job.job_id for job in ended]) != self._stored:
+            self._stored = mark
+            self.run(self._show_store(ended))
+        return bool(active)
+
+    async def _show_store(self, imports: list[Job]) -> None:
+        if not self._store.value:
+            self._store.put(parts.bar(None, "Reading the store"))
+        try:
+            found = await asyncio.to_thread(self._looked_up)
+            self._store.put(parts.facts(_store_facts(found, imports, self.settings)))
+        except StoreMissing:
+            self._store.put(_empty(self.settings))
+        except WellprodError as error:
+            self._store.put(parts.error_notice(error.as_dict()))
+        self._chart.put(await asyncio.to_thread(_speed, imports))
+
+    def _looked_up(self) -> Overview:
+        with Store(self.settings.store_path, self.settings.store_wait_seconds).read() as reading:
+            return overview(reading)
+
+    async def _show_health(self) -> None:
+        self._check.disabled = True
+        if not self._health.value:
+            self._health.put(parts.bar(None, "Checking"))
+        checks = await asyncio.to_thread(check_health, self.settings)
+        if self.settings.feed_url and "://" in self.settings.feed_url:
+            self._health.put(_health([*checks, Check("feed", True, "is being asked …")]))
+            checks.append(await asyncio.to_thread(check_feed, self.settings.feed_url, self.settings))
+        self._health.put(_health(checks))
+        self._check.disabled = False
+
+    def _turn(self, by: int) -> None:
+        self._offset = max(self._offset + by, 0)
+        self._show_history()
+
+    def _show_history(self) -> None:
+        jobs = self._ledger.jobs(limit=_HISTORY + 1, offset=self._offset)
+        shown = jobs[:_HISTORY]
+        self._newer.disabled = self._offset == 0
+        self._older.disabled = len(jobs) <= _HISTORY
+        for turn in (self._newer, self._older):
+            parts.show(turn, bool(self._offset or len(jobs) > _HISTORY))
+        self._range.put(
+            f"<p class='wp-lead'>Jobs {self._offset + 1} to {self._offset + len(shown)}</p>" if self._offset else ""
+        )
+        self._history.put(_history(shown))
+
+
+def _store_facts(found: Overview, imports: list[Job], settings: Settings) -> dict[str, str]:
+    months = (
+        f"{found.first_month:%Y-%m} to {found.last_month:%Y-%m}" if found.first_month and found.last_month else "none"
+    )
+    last = imports[0] if imports else None
+    return {
+        "Records": number(found.records),
+        "Fields": number(found.fields),
+        "Wells": number(found.wells),
+        "Months": months,
+        "Reported the last month": f"{number(found.wells_in_last_month)} of {number(found.wells)} wells",
+        "Last import": f"{last.status.lower()}, {age(last.completed_at)}" if last else "none",
+        "Older versions kept": number(found.restated_versions),
+        "Rejected rows kept": number(found.rejected_rows),
+        "Size on disk": size(settings.store_path.stat().st_size),
+        "Sources": ", ".join(found.data_sources) or "none",
+        "Where": str(settings.store_path),
+    }
+
+
+def _empty(settings: Settings) -> str:
+    link = f"{settings.server_path.rstrip('/')}/wellprod/import"
+    return parts.notice(
+        "info",
+        f"Nothing is in the store yet; it will be made at {settings.store_path}.",
+        markup=f" <a class='wp-link' href='{escape(link, quote=True)}'>Import a feed or a file</a>",
+    )
+
+
+def _health(checks: list[Check]) -> str:
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(check.name.capitalize())}</th>"
+        f"<td><span class='wp-badge wp-{'good' if check.is_well else 'bad'}'>{'WELL' if check.is_well else 'NOT WELL'}"
+        f"</span></td><td class='wp-wrap'>{escape(check.finding)}</td></tr>"
+        for check in checks
+    )
+    return f"<table class='wp-table'><caption class='wp-hidden'>Health</caption><tbody>{rows}</tbody></table>"
+
+
+def _speed(imports: list[Job]) -> str:
+    """Give the chart of how fast the last imports were."""
+    timed = [(job.started_at, job.summary.get("performance") or {}) for job in reversed(imports) if job.summary]
+    speeds = [(moment(began)[5:16], found.get("average_throughput_per_second")) for began, found in timed]
+    rows = [{"label": label, "records_per_second": speed} for label, speed in speeds if speed]
+    if not rows:
+        return parts.notice("info", "No import has run yet.")
+    fastest = max(row["records_per_second"] for row in rows)
+    words = f"Records a second of the last {number(len(rows))} imports, at most {number(fastest)}"
+    return as_svg(import_speed(pl.DataFrame(rows)), words)
+
+
+def _history(jobs: list[Job]) -> str:
+    if not jobs:
+        return parts.notice("info", "No job has run yet.")
+    body = "".join(f"<tr>{''.join(_history_cells(job))}</tr>" for job in jobs)
+    titles = ("Started", "Kind", "Status", "Took", "Records", "New", "Restated", "Rejected", "What", "Job")
+    figures = {"Took", "Records", "New", "Restated", "Rejected"}
+    head = "".join(f"<th scope='col'{' class=wp-figure' if title in figures else ''}>{title}</th>" for title in titles)
+    return (
+        "<div class='wp-scroll' tabindex='0' role='region' aria-label='History of jobs'>"
+        "<table class='wp-table'><caption class='wp-hidden'>History of jobs</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _history_cells(job: Job) -> list[str]:
+    found: dict[str, Any] = job.progress or {}
+    badge = f"<span class='wp-badge wp-{_KINDS.get(job.status, 'info')}'>{job.status}</span>"
+    why = f"<br><small>{escape(str(job.error['message'])[:200])}</small>" if job.error else ""
+    figures = (found.get(name) for name in ("records_processed", "new_records", "restated_records", "failed_records"))
+    return [
+        f"<td>{moment(job.started_at or job.created_at)}</td><td>{escape(job.kind)}</td><td>{badge}</td>",
+        f"<td class='wp-figure'>{duration(job.execution_time_seconds)}</td>",
+        *(f"<td class='wp-figure'>{number(figure)}</td>" for figure in figures),
+        f"<td class='wp-what'>{escape(describe(job))}{why}</td><td><code>{job.job_id[:8]}</code></td>",
+    ]

@@ -1,0 +1,31 @@
+"""Follows the job ledger while a page is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from wellprod.errors import WellprodError
+from wellprod.jobs import Ledger
+
+_ACTIVE_SECONDS = 0.5
+_IDLE_SECONDS = 2.0
+
+
+async def watch_jobs(ledger: Ledger, on_change: Callable[[], bool], on_error: Callable[[WellprodError], None]) -> None:
+    """Call `on_change` at once and whenever the ledger has changed, for as long as the page is open.
+
+    It answers whether a job is active. While one is, it is called in any case: a process that was killed leaves no
+    mark in the ledger. Else the ledger is only looked at from outside, which costs next to nothing.
+    """
+    seen: object = None
+    active = True
+    while True:
+        revision = ledger.revision()
+        if active or revision != seen:
+            seen = revision
+            try:
+                active = on_change()
+            except WellprodError as error:
+                on_error(error)
+        await asyncio.sleep(_ACTIVE_SECONDS if active else _IDLE_SECONDS)
