@@ -17,6 +17,8 @@ from wellprod.ingest.state import ImportState
 from wellprod.schema import CONTENT
 from wellprod.settings import Settings
 
+_ATTEMPTS = 2  # somebody waits for it
+
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
@@ -63,7 +65,8 @@ def dry_run(request: ImportRequest, settings: Settings, *, shown_rows: int = 20)
         No profile fits, the one asked for does not, or a rule that rejects is none.
     """
     check_rules(settings.reject_rules)
-    source = Source(request, settings.model_copy(update={"page_size": request.page_size}), lambda _: None)
+    patience = {"page_size": request.page_size, "feed_attempts": min(settings.feed_attempts, _ATTEMPTS)}
+    source = Source(request, settings.model_copy(update=patience), lambda _: None)
     with closing(source):
         page = next(source.pages(ImportState(place=first_place(request))), None)
         if isinstance(page, FailedPage):

@@ -200,6 +200,7 @@ class _Picker(w.VBox):
         with self._store.read() as reading:
             for code in self._found.value:
                 self._names[_selector(reading, self._kind, titles[code].partition(" (")[0], code)] = titles[code]
+        self._search.value = ""
         self._show_picked()
 
     def _drop(self, code: str) -> None:

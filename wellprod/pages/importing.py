@@ -32,6 +32,12 @@ _SAMPLE_COLUMNS = (
     "water_production_kbd",
 )
 
+_ANOTHER_RUNS = parts.notice(
+    "warn",
+    "Another import is running; only one runs at a time.",
+    "It is shown below; wait for it or cancel it.",
+)
+
 
 class ImportPage(parts.Page):
     """Starts imports and follows them; what it starts goes on when the page is closed."""
@@ -83,7 +89,10 @@ class ImportPage(parts.Page):
         if newest and (self._job.job_id is None or newest[0].is_active):
             self._job.job_id = newest[0].job_id
         job = self._job.refresh()
-        return bool(job and job.is_active)
+        active = bool(job and job.is_active)
+        if self._message.value == _ANOTHER_RUNS and not active:
+            self._message.put("")
+        return active
 
     def _on_start(self) -> None:
         try:
@@ -92,8 +101,7 @@ class ImportPage(parts.Page):
             if error.details.get("rule") != SINGLE_IMPORT_RULE:
                 raise
             job_id = str(error.details["job_id"])
-            told = "Another import is running; only one runs at a time."
-            self._message.put(parts.notice("warn", told, "It is shown below; wait for it or cancel it."))
+            self._message.put(_ANOTHER_RUNS)
         else:
             self._message.put("")
         parts.show(self._found, False)

@@ -95,7 +95,8 @@ def describe(job: Job) -> str:
     if job.kind == "import":
         return str(job.parameters.get("source", ""))
     selection = job.parameters.get("selection") or {}
-    months = " to ".join(str(m)[:7] for m in (selection.get("first_month"), selection.get("last_month")) if m)
+    ends = (("from", selection.get("first_month")), ("to", selection.get("last_month")))
+    months = " ".join(f"{word} {str(month)[:7]}" for word, month in ends if month)
     chosen = [*selection.get("fields", ()), *selection.get("wells", ())]
     words = ", ".join([*chosen[:3], *([f"{len(chosen) - 3} more"] if len(chosen) > 3 else [])]) or "all"
     return f"{words} {months}".strip()
