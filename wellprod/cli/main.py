@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, jobs, screen, work
+from wellprod.cli import demo, jobs, lab, screen, work
 from wellprod.cli.options import AsJson, Fields, FirstMonth, LastMonth, Wells, print_json, read_settings
 from wellprod.errors import StoreMissing, UsageError, WellprodError, redact
 from wellprod.text import duration, number, size
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs.commands, name="jobs")
 app.add_typer(demo.commands)
+app.add_typer(lab.commands)
 
 
 def main() -> None:
