@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     export_threads: int = Field(4, ge=1, description="Threads that an export may use")
     export_after_import: bool = Field(False, description="Refresh `wells_prod.csv` after each completed import")
 
+    upload_limit_mb: int = Field(2048, ge=1, description="Largest file taken from a browser, in MB")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on stderr")
 
@@ -151,14 +153,14 @@ class Settings(BaseSettings):
         return self.home / "logs"
 
     @property
-    def uploads_path(self) -> Path:
-        """The folder of the JSON files that were sent from a page."""
-        return self.home / "uploads"
-
-    @property
     def downloads_path(self) -> Path:
         """The folder of the exports that pages and programs fetch."""
         return self.home / "downloads"
+
+    @property
+    def uploads_path(self) -> Path:
+        """The folder of the feeds that came through the browser as files."""
+        return self.home / "uploads"
 
     @property
     def reports_path(self) -> Path:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, jobs, screen, work
+from wellprod.cli import demo, jobs, lab, screen, work
 from wellprod.cli.options import AsJson, Background, Fields, FirstMonth, LastMonth, Wells, print_json, read_settings
 from wellprod.errors import UsageError, WellprodError, redact
 from wellprod.text import number, size
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs.commands, name="jobs")
 app.add_typer(demo.commands)
+app.add_typer(lab.commands)
 
 
 def main() -> None:

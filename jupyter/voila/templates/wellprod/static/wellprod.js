@@ -1,0 +1,131 @@
+// What a page of wellprod does beside its widgets: it notices when its kernel is gone, and sends chosen files.
+(() => {
+  "use strict";
+  const configuration = document.getElementById("jupyter-config-data");
+  const { baseUrl = "/", kernelId = null } = configuration ? JSON.parse(configuration.textContent) : {};
+  const door = `${baseUrl}wellprod/`;
+  const LOOK_MS = 10_000;
+
+  // The kernel. A process that died is started again by Jupyter, but without what the page shows.
+  let process;
+  let misses = 0;
+
+  const GONE = "This page lost its connection to the calculation process.";
+  const AWAY = "The server cannot be reached.";
+  const SIGNED_OUT = "You are signed out.";
+
+  function tell(what) {
+    const place = document.getElementById("wp-lost");
+    if (place.dataset.what === (what ?? "")) return;
+    place.dataset.what = what ?? "";
+    place.className = what ? "wp-lost" : "";
+    place.replaceChildren();
+    if (!what) return;
+    const lost = document.createElement("p");
+    const name = document.createElement("strong");
+    name.textContent = what;
+    lost.append(name, " Imports and exports go on by themselves and nothing is lost.");
+    const again = document.createElement("button");
+    again.className = "wp-button";
+    again.type = "button";
+    again.textContent = "Reload the page";
+    again.addEventListener("click", () => location.reload());
+    place.setAttribute("role", "alert");
+    place.append(lost, again);
+  }
+
+  async function look() {
+    if (document.hidden || !kernelId) return;
+    let answer;
+    try {
+      answer = await fetch(`${door}kernels/${kernelId}`, {
+        headers: { Accept: "application/json" }, redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(8000),
+      });
+    } catch {
+      misses += 1;
+      if (misses > 1) tell(AWAY);
+      else setTimeout(look, 2000);  // one lost answer is no news
+      return;
+    }
+    misses = 0;
+    if (answer.status === 404) return tell(GONE);
+    if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) return tell(SIGNED_OUT);
+    if (!answer.ok) return;
+    const found = (await answer.json()).process;
+    process ??= found;
+    tell(found === process ? null : GONE);
+  }
+
+  look();
+  setInterval(look, LOOK_MS);
+  document.addEventListener("visibilitychange", look);
+
+  // Files. A page offers <input type="file" data-wellprod-upload> with a sibling [data-wellprod-upload-status].
+  function size(bytes) {
+    for (const [unit, scale] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
+      if (bytes >= scale) return `${(bytes / scale).toFixed(1)} ${unit}`;
+    }
+    return `${bytes} bytes`;
+  }
+
+  function inWords(text, status) {
+    try {
+      const { message, next } = JSON.parse(text);
+      return `${message} ${next ?? ""}`.trim();
+    } catch {
+      return status === 403 ? `${SIGNED_OUT} Reload the page.` : `The server answered ${status}.`;
+    }
+  }
+
+  function put(url, file, onProgress) {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      request.open("PUT", url);
+      request.setRequestHeader("Accept", "application/json");
+      request.setRequestHeader("X-XSRFToken", document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1] ?? "");
+      request.upload.onprogress = (event) => onProgress(event.loaded);
+      request.onload = () => {
+        if (request.status === 200) resolve(JSON.parse(request.responseText));
+        else reject(new Error(inWords(request.responseText, request.status)));
+      };
+      request.onerror = () => reject(new Error("The connection was cut. Choose the file again."));
+      request.send(file);
+    });
+  }
+
+  async function send(input) {
+    const file = input.files[0];
+    if (!file) return;
+    const status = input.parentElement.querySelector("[data-wellprod-upload-status]");
+    const say = (words, state) => {
+      if (!status) return;
+      status.setAttribute("role", "status");
+      status.dataset.state = state;
+      status.textContent = words;
+    };
+    const url = `${door}uploads/${encodeURIComponent(file.name)}`;
+    input.disabled = true;
+    try {
+      say(`Sending ${file.name}…`, "sending");
+      const asked = await fetch(`${url}?size=${file.size}`, { headers: { Accept: "application/json" }, redirect: "manual" });
+      if (!asked.ok) throw new Error(inWords(await asked.text(), asked.status || 403));
+      let told = -1;
+      const kept = await put(url, file, (sent) => {
+        const percent = Math.floor((100 * sent) / file.size);
+        if (percent !== told) say(`Sending ${file.name}: ${percent} % of ${size(file.size)}`, "sending");
+        told = percent;
+      });
+      say(`${kept.name} is here (${size(kept.size_bytes)}).`, "done");
+      input.dispatchEvent(new CustomEvent("wellprod-uploaded", { bubbles: true, detail: kept }));
+    } catch (error) {
+      say(error.message, "refused");
+    } finally {
+      input.disabled = false;
+      input.value = "";  // so that the same file can be chosen again
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.('input[type="file"][data-wellprod-upload]')) send(event.target);
+  });
+})();
