@@ -196,8 +196,13 @@ class Settings(BaseSettings):
         return f"{kind}, from {self.credentials_path if self._from_file else 'the environment'}"
 
     def as_environment(self) -> dict[str, str]:
-        """Give the home and all that was set as `WELLPROD_*` variables, secrets too, for a process to start."""
-        given = {name: getattr(self, name) for name in sorted({"home", "notebooks", *self.model_fields_set})}
+        """Give the home and all that was set as `WELLPROD_*` variables, secrets too, for a process to start.
+
+        Credentials from the file stay there, where that process finds them too.
+        """
+        filed = _CREDENTIALS if self._from_file else ()
+        names = {"home", "notebooks", *self.model_fields_set}.difference(filed)
+        given = {name: getattr(self, name) for name in sorted(names)}
         return {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
 
     def process_environment(self, **changes: str | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ def import_speed(jobs: pl.DataFrame) -> alt.Chart:
     """
     chart: alt.Chart = (
         alt.Chart(jobs)
-        .mark_bar(color="#0b5c8a", size=24)
+        .mark_bar(color="#0f6674", size=24)
         .encode(
             x=alt.X("label:N", sort=None, title=None, axis=alt.Axis(labelAngle=-40, labelLimit=120)),
             y=alt.Y("records_per_second:Q", title="records/s", axis=alt.Axis(format=",.0f", tickCount=5)),

@@ -238,7 +238,7 @@ class _Downloads(w.VBox):
     def _line(self, job: Job) -> w.Box:
         summary = job.summary or {}
         text = (
-            f"<div>{_link(job, self._settings)}<br><span class='wp-lead'>{size(summary['size_bytes'])} ·"
+            f"<div>{_link(job, self._settings)}<br><span class='wp-aside'>{size(summary['size_bytes'])} ·"
             f" {number(summary['records'])} records · {age(job.completed_at)}</span></div>"
         )
         delete = parts.button("Delete", lambda: None, hint=f"Delete {summary['file_name']}")

@@ -160,8 +160,8 @@ class _Form(w.VBox):
         paging = [("By next links", "server"), ("By page number ($skip)", "skip")]
         self.paging = w.Dropdown(options=paging, value="server", description="Paging")
         self._upload = w.HTML(
-            "<div class='wp-upload'><label>Or pick a JSON file from this computer"
-            " <input type='file' accept='.json,application/json' data-wellprod-upload></label>"
+            "<div class='wp-upload'><label for='wp-upload'>Or pick a JSON file from this computer</label>"
+            " <input id='wp-upload' type='file' accept='.json,application/json' data-wellprod-upload>"
             " <span data-wellprod-upload-status role='status'></span></div>"
         )
         inputs = (self.source, self.profile, self.page_size, self.start_page, self.max_pages, self.since, self.paging)

@@ -51,9 +51,9 @@ class Page(w.VBox):
 
 def section(title: str, *parts: w.Widget, lead: str = "") -> w.VBox:
     """Give a card with a heading."""
-    head = w.HTML(f"<h2>{escape(title)}</h2>" + (f"<p class='wp-lead'>{escape(lead)}</p>" if lead else ""))
+    head = w.HTML(f"<h2>{escape(title)}</h2>" + (f"<p class='wp-aside'>{escape(lead)}</p>" if lead else ""))
     card = w.VBox([head, *parts])
-    card.add_class("wp-card")
+    card.add_class("wp-section")
     return card
 
 
@@ -67,7 +67,7 @@ def row(*parts: w.Widget) -> w.Box:
 def button(text: str, on_click: Callable[[], None], *, primary: bool = False, hint: str = "") -> w.Button:
     """Give a button that says in words what it does."""
     made = w.Button(description=text, tooltip=hint or text)
-    made.add_class("wp-button")
+    made.add_class("wp-act")
     if primary:
         made.add_class("wp-primary")
     made.on_click(lambda _: on_click())

@@ -103,7 +103,7 @@ class StatusPage(parts.Page):
         for turn in (self._newer, self._older):
             parts.show(turn, bool(self._offset or len(jobs) > _HISTORY))
         self._range.put(
-            f"<p class='wp-lead'>Jobs {self._offset + 1} to {self._offset + len(shown)}</p>" if self._offset else ""
+            f"<p class='wp-aside'>Jobs {self._offset + 1} to {self._offset + len(shown)}</p>" if self._offset else ""
         )
         self._history.put(_history(shown))
 
@@ -156,7 +156,8 @@ def _speed(imports: list[Job]) -> str:
         return parts.notice("info", "No import has run yet.")
     fastest = max(row["records_per_second"] for row in rows)
     words = f"Records a second of the last {number(len(rows))} imports, at most {number(fastest)}"
-    return as_svg(import_speed(pl.DataFrame(rows)), words)
+    chart = as_svg(import_speed(pl.DataFrame(rows)), words)
+    return f"<div class='wp-scroll' tabindex='0' role='region' aria-label='Speed of imports'>{chart}</div>"
 
 
 def _history(jobs: list[Job]) -> str:
@@ -179,7 +180,7 @@ def _history_cells(job: Job) -> list[str]:
     why = f"<br><small>{escape(str(job.error['message'])[:200])}</small>" if job.error else ""
     figures = (found.get(name) for name in ("records_processed", "new_records", "restated_records", "failed_records"))
     return [
-        f"<td>{moment(job.started_at or job.created_at)}</td><td>{escape(job.kind)}</td><td>{badge}</td>",
+        f"<td>{moment(job.started_at or job.created_at)[:16]}</td><td>{escape(job.kind)}</td><td>{badge}</td>",
         f"<td class='wp-figure'>{duration(job.execution_time_seconds)}</td>",
         *(f"<td class='wp-figure'>{number(figure)}</td>" for figure in figures),
         f"<td class='wp-what'>{escape(describe(job))}{why}</td><td><code>{job.job_id[:8]}</code></td>",
