@@ -1,0 +1,314 @@
+"""The import, status and download pages as people use them: a real browser, server, feed and store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from playwright.sync_api import Page, expect
+from pydantic import SecretStr
+
+from tests.browser import Visitor, grave_violations, scrolls_sideways
+from tests.lab import Lab, StartLab, until
+from tests.scripted import record
+from wellprod.analysis.selection import Selection
+from wellprod.demo import create_app, generate_wells, running
+from wellprod.export import ExportRequest, export_records
+from wellprod.ingest import ImportRequest, trigger_import
+from wellprod.jobs import Job, Ledger, Status
+from wellprod.store import Store
+
+pytestmark = pytest.mark.slow
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+SECRET = "s3cr3t-t0ken"
+PAGES = {"import": "Import production", "status": "Production status", "download": "Download production"}
+PATIENCE = 30_000
+
+
+@pytest.fixture(scope="module")
+def wells() -> pl.DataFrame:
+    """What the feed holds."""
+    return generate_wells(40, 60, 1, date(2024, 5, 1))
+
+
+@pytest.fixture(scope="module")
+def feed(wells: pl.DataFrame) -> Iterator[str]:
+    """A feed that takes a moment for each page, and wants a token."""
+    with running(create_app(wells, bearer=SECRET, delay_seconds=0.05)) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def lab(start_lab: StartLab, feed: str) -> Lab:
+    """The server, with the feed and its token set in its environment, under a path of its own."""
+    sets = {"FEED_URL": feed, "FEED_TOKEN": SECRET, "GROUP_SECONDS": "0.3", "PAGE_SIZE": "500"}
+    command = ("wellprod", "lab", "--no-browser", "--port", "0", "--base-url", "/bench/")
+    return start_lab(NOTEBOOKS, command=command, **{f"WELLPROD_{name}": sets[name] for name in sets})
+
+
+def opened(visitor: Visitor, lab: Lab, name: str, **size: int) -> Page:
+    """Open a page and wait until it is there."""
+    page = visitor.open(lab.link(f"wellprod/{name}"), **size)
+    page.locator(".wp-section").first.wait_for(timeout=60_000)
+    page.set_default_timeout(PATIENCE)
+    return page
+
+
+def imports(lab: Lab) -> list[Job]:
+    """Give the imports, newest first."""
+    return Ledger(lab.settings.jobs_path).jobs(kind="import")
+
+
+def ended(lab: Lab) -> Job:
+    """Wait until the newest job has ended, and give it."""
+    ledger = Ledger(lab.settings.jobs_path)
+    return until(lambda: next((j for j in ledger.jobs(limit=1) if not j.is_active), None), 60, "an end")
+
+
+def records(lab: Lab) -> int:
+    """Count what is in the store."""
+    with Store(lab.settings.store_path).read() as reading:
+        return int(reading.value("SELECT count(*) FROM production"))
+
+
+@pytest.fixture
+def stored(lab: Lab, feed: str, wells: pl.DataFrame) -> int:
+    """A store with all that the feed has; gives the count."""
+    if not lab.settings.store_path.exists() or records(lab) < wells.height:
+        trigger_import(ImportRequest(feed), lab.settings.model_copy(update={"feed_token": SecretStr(SECRET)}))
+        assert ended(lab).status == Status.COMPLETED
+    return records(lab)
+
+
+def test_empty_pages_say_what_to_do(visitor: Visitor, lab: Lab) -> None:
+    """Before the first import each page says that there is nothing yet and where to begin; nothing is written."""
+    status = opened(visitor, lab, "status")
+    expect(status.get_by_text("Nothing is in the store yet")).to_be_visible()
+    expect(status.get_by_role("link", name="Import a feed or a file")).to_have_attribute(
+        "href", "/bench/wellprod/import"
+    )
+    expect(status.get_by_text("No job has run yet.")).to_be_visible()
+    download = opened(visitor, lab, "download")
+    expect(download.get_by_text("there is nothing to export yet")).to_be_visible()
+    expect(download.get_by_role("button", name="Export", exact=True)).to_be_disabled()
+    expect(opened(visitor, lab, "import").get_by_text("No import has run yet.")).to_be_visible()
+    assert not lab.settings.store_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "told"),
+    [
+        ("Page size", "9000", "page size 9000 is not allowed; it must be from 1 to 5000."),
+        ("Page size", "many", "page size 'many' is not allowed; it must be a whole number."),
+        ("Start page", "3", "start page 3 needs pages with numbers."),
+        ("Max pages", "0", "max pages 0 is not allowed; it must be 1 or more."),
+        ("Since month", "2024-13", "since '2024-13' is not allowed; it must be a month such as 2024-01."),
+        ("Feed address or file", "https://host/x?key=abcdef", "The address holds a secret"),
+        ("Feed address or file", "https://me:pw@host/x", "holds a secret"),
+        ("Feed address or file", "nowhere.json", "There is no file nowhere.json."),
+    ],
+)
+def test_inputs_are_checked_as_typed(visitor: Visitor, lab: Lab, label: str, value: str, told: str) -> None:
+    """What is not allowed is told beside the form while it is typed, and cannot be started."""
+    page = visitor.context.pages[0] if visitor.context.pages else opened(visitor, lab, "import")
+    page.get_by_label(label).fill(value)
+    expect(page.get_by_role("alert")).to_contain_text(told)
+    expect(page.get_by_role("button", name="Start import")).to_be_disabled()
+
+
+def test_a_dry_run_shows_the_first_page_and_stores_nothing(visitor: Visitor, lab: Lab, tmp_path: Path) -> None:
+    """Its records, its rejects with the raw rows, the profile and the counts; names of the feed are never markup."""
+    rows = [record(n, _field_name="<img src=x onerror=alert(1)> & Sons") for n in range(1, 6)]
+    rows += [record(6, oil_production_kbd="much"), record(7, production_period="yesterday")]
+    file = tmp_path / "feed.json"
+    file.write_text(json.dumps({"value": rows}))
+    page = opened(visitor, lab, "import")
+    page.get_by_label("Feed address or file").fill(str(file))
+    page.get_by_role("button", name="Look at the first page").click()
+    expect(page.get_by_text("First 5 records, as they would be stored")).to_be_visible()
+    expect(page.get_by_text("<img src=x onerror=alert(1)> & Sons").first).to_be_visible()
+    page.get_by_text("oil_production_kbd is no finite number (1)").click()
+    expect(page.get_by_text('"oil_production_kbd":"much"').first).to_be_visible()
+    expect(page.get_by_text("production_period is no date (1)")).to_be_visible()
+    assert not lab.settings.store_path.exists() and not imports(lab) and not visitor.errors
+
+
+def test_the_page_says_which_sign_in_is_used(visitor: Visitor, lab: Lab) -> None:
+    """Kind and place of the credentials are told, the secret itself is nowhere in the page."""
+    page = opened(visitor, lab, "import")
+    page.get_by_text("Signs in with a bearer token, from the environment.").click()
+    expect(page.get_by_text("Credentials are never typed into a page.")).to_be_visible()
+    assert SECRET not in page.content()
+    assert page.get_by_label(re.compile("token|password|key", re.IGNORECASE)).count() == 0
+
+
+def test_an_import_outlives_its_tab(visitor: Visitor, lab: Lab, wells: pl.DataFrame) -> None:
+    """Started, followed, left; found again running, cancelled, resumed, done: the store equals the source."""
+    page = opened(visitor, lab, "import")
+    page.get_by_label("Page size").fill("50")
+    page.get_by_role("button", name="Start import").click()
+    expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", re.compile(r"\d"), timeout=PATIENCE)
+    expect(page.get_by_text("Time left")).to_be_visible()
+    page.close(run_before_unload=True)
+    until(lambda: not lab.kernels(), 30, "no kernel left behind")
+    assert imports(lab)[0].is_active
+
+    page = opened(visitor, lab, "import")
+    expect(page.get_by_text("The import is running.")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("The import was stopped.")).to_be_visible(timeout=PATIENCE)
+    assert 0 < records(lab) < wells.height
+
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("The import is done.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(f"{wells.height:,} records are in the store.")).to_be_visible()
+    assert records(lab) == wells.height
+    assert imports(lab)[0].runs == 2
+
+
+def test_a_second_import_is_explained_and_shows_the_first(visitor: Visitor, lab: Lab, feed: str, stored: int) -> None:
+    """While one runs, Start tells that only one may, and the page shows that one."""
+    page = opened(visitor, lab, "import")
+    page.get_by_label("Page size").fill("50")
+    start = page.get_by_role("button", name="Start import")
+    start.click()
+    expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
+    start.click()
+    expect(page.get_by_text("Another import is running; only one runs at a time.")).to_be_visible()
+    expect(page.get_by_text(imports(lab)[0].job_id)).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("The import was stopped.")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Another import is running")).to_have_count(0)
+
+
+def test_a_failed_import_says_why_and_how_to_go_on(visitor: Visitor, lab: Lab) -> None:
+    """The page that failed, the reason and the next step are on the page."""
+    with running(create_app(generate_wells(2, 12, 1, date(2024, 5, 1)), bearer="another")) as locked:
+        page = opened(visitor, lab, "import")
+        page.get_by_label("Feed address or file").fill(locked)
+        page.get_by_role("button", name="Start import").click()
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text("401", timeout=PATIENCE)
+        expect(alert).to_contain_text("Resume goes on from there.")
+        expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    assert SECRET not in page.content()
+
+
+def test_a_file_of_this_computer_can_be_imported(visitor: Visitor, lab: Lab, tmp_path: Path, stored: int) -> None:
+    """A file picked in the browser is sent, chosen at once, and imported with its rejects shown by reason."""
+    file = tmp_path / "monthly.json"
+    rows = [record(900 + n) for n in range(5)] + [record(999, production_period="soon")]
+    file.write_text(json.dumps({"value": rows}))
+    page = opened(visitor, lab, "import")
+    page.get_by_label("Or pick a JSON file").set_input_files(file)
+    expect(page.get_by_label("Feed address or file")).to_have_value(
+        str(lab.settings.uploads_path / file.name), timeout=PATIENCE
+    )
+    page.get_by_role("button", name="Start import").click()
+    expect(page.get_by_text("5 records are in the store; 1 row was rejected")).to_be_visible(timeout=PATIENCE)
+    page.get_by_text("production_period is no date (1)").click()
+    expect(page.get_by_text('"production_period":"soon"').first).to_be_visible()
+
+
+def test_the_status_page_keeps_itself_up_to_date(visitor: Visitor, lab: Lab, feed: str, stored: int) -> None:
+    """A job that somebody else starts appears by itself, live, then in the history; the store's facts follow."""
+    page = opened(visitor, lab, "status")
+    expect(page.get_by_text(f"{records(lab):,}", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Nothing is running.")).to_be_visible()
+    expect(page.get_by_text(f"{feed} answers")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("img", name=re.compile("Records a second"))).to_be_visible(timeout=PATIENCE)
+    signed_in = lab.settings.model_copy(update={"feed_token": SecretStr(SECRET), "group_seconds": 0.3})
+    job_id = trigger_import(ImportRequest(feed, page_size=50), signed_in)
+    expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
+    Ledger(lab.settings.jobs_path).cancel(job_id)
+    expect(page.get_by_role("row", name=re.compile(job_id[:8]))).to_contain_text("CANCELLED", timeout=PATIENCE)
+    expect(page.get_by_text("Nothing is running.")).to_be_visible()
+    assert str(lab.settings.store_path) in page.content()
+
+
+def test_a_download_is_what_the_store_holds(visitor: Visitor, lab: Lab, tmp_path: Path, stored: int) -> None:
+    """Field by name, months, columns, exact count, export, and the file byte for byte; then it is deleted."""
+    with Store(lab.settings.store_path).read() as reading:
+        name = reading.value("SELECT field_name FROM production GROUP BY ALL ORDER BY count(*) DESC LIMIT 1")
+        count = reading.value(
+            "SELECT count(*) FROM production WHERE field_name = ? AND production_period >= '2022-03-01'", [name]
+        )
+    page = opened(visitor, lab, "download")
+    page.get_by_label("Search fields").fill(name[1:].lower())
+    page.get_by_label("Matching fields").select_option(index=0)
+    page.get_by_role("button", name="Add field").click()
+    page.get_by_label("First month").select_option("2022-03")
+    page.get_by_label("All columns").uncheck()
+    for column in ("partition_0", "source_data", "created_at", "updated_at"):
+        page.get_by_label(column).uncheck()
+    expect(page.get_by_text(re.compile(rf"^{count:,} records of"))).to_be_visible()
+    page.get_by_role("button", name="Export", exact=True).click()
+    link = page.get_by_role("link", name=re.compile("^Download wells_prod")).first
+    expect(page.get_by_text("The file is ready.")).to_be_visible(timeout=PATIENCE)
+    with page.expect_download() as downloading:
+        link.click()
+    got = Path(downloading.value.path()).read_bytes()
+    columns = tuple(got.splitlines()[0].decode().split(","))
+    request = ExportRequest(Selection((name,), (), "2022-03"), output=tmp_path / "own.csv", columns=columns)
+    export_records(request, lab.settings)
+    assert hashlib.sha256(got).digest() == hashlib.sha256((tmp_path / "own.csv").read_bytes()).digest()
+    assert "partition_0" not in columns and got.count(b"\n") == count + 1
+    assert downloading.value.suggested_filename.endswith("_2022-03.csv")
+
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete for good?").click()
+    expect(page.get_by_text("No export lies ready.")).to_be_visible()
+    assert not list(lab.settings.downloads_path.glob("*.csv"))
+
+
+def test_an_empty_selection_is_told(visitor: Visitor, lab: Lab, stored: int) -> None:
+    """A choice without a record says so and cannot be exported."""
+    page = opened(visitor, lab, "download")
+    page.get_by_label("First month").select_option("2024-04")
+    page.get_by_label("Last month").select_option("2024-01")
+    expect(page.get_by_role("alert")).to_contain_text("lies before the first")
+    expect(page.get_by_role("button", name="Export", exact=True)).to_be_disabled()
+    page.get_by_label("Search wells").fill("no such well")
+    expect(page.get_by_label("No well matches")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_for_everybody(visitor: Visitor, lab: Lab, stored: int, name: str, width: int) -> None:
+    """No grave finding of axe-core, no sideways scrolling, no request to another host, no error, a title."""
+    page = opened(visitor, lab, name, width=width, height=900)
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[name])
+    assert grave_violations(page) == []
+    assert not scrolls_sideways(page)
+    assert not visitor.off_host and not visitor.errors and not visitor.failed
+
+
+def test_the_keyboard_reaches_each_input_in_order(visitor: Visitor, lab: Lab) -> None:
+    """Tab goes through the form as it is read, and shows where it is; Enter on the button starts."""
+    page = opened(visitor, lab, "import")
+    page.get_by_label("Feed address or file").focus()
+    met = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        met.append(page.evaluate("document.activeElement.labels?.[0]?.innerText || document.activeElement.innerText"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", met[-1]
+    assert [text.strip().split(",")[0] for text in met] == [
+        "Profile",
+        "Or pick a JSON file from this computer",
+        "Page size",
+        "Start page",
+        "Max pages",
+        "Since month",
+        "Paging",
+        "Signs in with a bearer token",
+    ]
