@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.browser import browser, visitor
+from tests.lab import start_lab
 from wellprod.settings import PREFIX, Settings, load_settings
+
+__all__ = ["browser", "start_lab", "visitor"]  # fixtures
 
 ANP_WELLS = Path(__file__).parents[2] / "shared" / "data" / "anp_wells.json"
 

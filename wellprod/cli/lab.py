@@ -41,7 +41,8 @@ def lab(
 
     arguments = [*_arguments(settings, port, browser, base_url), *(jupyter or [])]
     server = LabApp.initialize_server(argv=arguments)
-    server.log.addFilter(lambda record: not any(noise in record.getMessage() for noise in _NOISE))
+    for log in (server.log, logging.getLogger("tornado.general")):
+        log.addFilter(lambda record: not any(noise in record.getMessage() for noise in _NOISE))
     token = server.identity_provider.token
     server.identity_provider.token_generated = False  # Jupyter need not say what is said here
     query = f"?{urlencode({'token': token})}" if token else ""

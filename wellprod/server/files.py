@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
@@ -21,6 +22,7 @@ from wellprod.text import size
 
 _PLAIN_JSON_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*\.json", re.IGNORECASE)
 _NAME_BYTES = 200
+_SHORT_BYTES = 1_000_000
 _LEFT_SECONDS = 24 * 3600.0  # what a killed server left of an upload goes after a day
 
 
@@ -114,6 +116,7 @@ class UploadDoor(Door):
 
     _arrival: _Arrival | None = None
     _failure: OSError | None = None
+    _refusal: Refusal | None = None  # of a short body, which is read past so that the answer surely arrives
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Decide before the first byte of the body is read."""
@@ -126,7 +129,13 @@ class UploadDoor(Door):
         length = self.request.headers.get("Content-Length")
         if length is None:
             raise Refusal(411, "The size of the file is not given.", "Send it with Content-Length.")
-        target = self._target(self.path_args[0], length)
+        try:
+            target = self._target(self.path_args[0], length)
+        except Refusal as refusal:
+            if not _is_short(length):
+                raise
+            self._refusal = refusal
+            return
         self.request.connection.set_max_body_size(int(length))  # type: ignore[union-attr]
         try:
             self._arrival = _Arrival(target)
@@ -146,6 +155,8 @@ class UploadDoor(Door):
     @authorized
     async def put(self, name: str) -> None:
         """Keep the file, now that all of it is here."""
+        if self._refusal:
+            raise self._refusal
         assert self._arrival  # noqa: S101 - `prepare` has refused otherwise
         try:
             if self._failure:
@@ -163,6 +174,12 @@ class UploadDoor(Door):
         """Say whether a file of that name and size would be taken."""
         self._target(name, self.get_query_argument("size", "0"))
         self.set_status(204)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Refuse, and read no more on this connection where the body has not been read."""
+        if self.request.method == "PUT" and not self._refusal and not self._arrival:
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
 
     def on_connection_close(self) -> None:
         """Drop what came when the connection was cut."""
@@ -189,6 +206,10 @@ class UploadDoor(Door):
         if int(length) > free:
             raise Refusal(507, f"{name} has {size(int(length))}; only {size(free)} are free.", "Make room on the disk.")
         return folder / name
+
+
+def _is_short(length: str) -> bool:
+    return length.isascii() and length.isdigit() and int(length) <= _SHORT_BYTES
 
 
 def _unwritable(error: OSError) -> Refusal:

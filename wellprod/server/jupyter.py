@@ -25,7 +25,7 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
     template_paths = List(Unicode(), [str(Path(__file__).with_name("templates"))])
 
     page_grace_seconds = Float(
-        120.0, help="How long the kernel of a page lives on once no browser is connected to it"
+        120.0, help="How long the kernel of a page lives without a browser; it must be more than a page takes to open"
     ).tag(config=True)
 
     def initialize_settings(self) -> None:

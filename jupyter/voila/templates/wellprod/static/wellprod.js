@@ -20,7 +20,7 @@
     place.dataset.what = what ?? "";
     place.className = what ? "wp-lost" : "";
     place.replaceChildren();
-    if (!what) return;
+    if (!what) return place.removeAttribute("role");
     const lost = document.createElement("p");
     const name = document.createElement("strong");
     name.textContent = what;
@@ -60,7 +60,7 @@
   setInterval(look, LOOK_MS);
   document.addEventListener("visibilitychange", look);
 
-  // Files. A page offers <input type="file" data-wellprod-upload> with a sibling [data-wellprod-upload-status].
+  // Files. A page offers <input type="file" data-wellprod-upload> with a [data-wellprod-upload-status] near it.
   function size(bytes) {
     for (const [unit, scale] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
       if (bytes >= scale) return `${(bytes / scale).toFixed(1)} ${unit}`;
@@ -93,10 +93,18 @@
     });
   }
 
+  function statusOf(input) {
+    for (let part = input.parentElement; part; part = part.parentElement) {
+      const status = part.querySelector("[data-wellprod-upload-status]");
+      if (status) return status;
+    }
+    return null;
+  }
+
   async function send(input) {
     const file = input.files[0];
     if (!file) return;
-    const status = input.parentElement.querySelector("[data-wellprod-upload-status]");
+    const status = statusOf(input);
     const say = (words, state) => {
       if (!status) return;
       status.setAttribute("role", "status");
