@@ -1,6 +1,6 @@
 """Jobs: long work with a name, a state and a history."""
 
-from wellprod.jobs.ledger import SINGLE_IMPORT_RULE, Job, Ledger, Status
+from wellprod.jobs.ledger import SINGLE_IMPORT_RULE, SUMMARY_MIME, Job, Ledger, Status
 from wellprod.jobs.process import ProcessMark, peak_memory_mb
 
-__all__ = ["SINGLE_IMPORT_RULE", "Job", "Ledger", "ProcessMark", "Status", "peak_memory_mb"]
+__all__ = ["SINGLE_IMPORT_RULE", "SUMMARY_MIME", "Job", "Ledger", "ProcessMark", "Status", "peak_memory_mb"]
