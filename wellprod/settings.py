@@ -83,6 +83,14 @@ class Settings(BaseSettings):
     export_threads: int = Field(4, ge=1, description="Threads that an export may use")
     export_after_import: bool = Field(False, description="Refresh `wells_prod.csv` after each completed import")
 
+    reports_kept: int = Field(24, ge=1, description="Runs of each report to keep, notebook and HTML; older ones go")
+    report_notify: SecretStr | None = Field(
+        None, description="Where to send a message about a report: Apprise addresses, comma between them"
+    )
+    report_notify_on: Literal["failed", "always"] = Field(
+        "failed", description="Runs of a report to send a message about: `failed` or `always`"
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on stderr")
 
@@ -188,7 +196,7 @@ def load_settings(**given: Any) -> Settings:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         variable = name.removeprefix("--") if name in given else f"{PREFIX}{name.upper()}"
-        secret = name in {"feed_password", "feed_token", "feed_api_key"}
+        secret = name in Settings.model_fields and "SecretStr" in str(Settings.model_fields[name].annotation)
         value = "" if secret else f" (given: {redact(repr(first.get('input')))})"
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(f"{variable} is not allowed: {reason}{value}.", next="Change or unset it.") from None

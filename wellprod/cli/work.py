@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wellprod.cli import screen
 from wellprod.cli.options import print_json
@@ -14,14 +14,28 @@ from wellprod.errors import WellprodError
 if TYPE_CHECKING:
     from wellprod.export import ExportRequest, ExportResult
     from wellprod.ingest import StopRequest
+    from wellprod.reports import StopReport
     from wellprod.settings import Settings
+
+Stop = TypeVar("Stop", "StopRequest", "StopReport")
 
 
 @contextmanager
 def watched_import() -> Iterator[dict[str, Any]]:
     """Give what an import is watched with: a live line, and a wish to stop at Ctrl-C or SIGTERM."""
-    with _stopping_on_signals() as stop, screen.live_bar("Importing") as bar:
+    from wellprod.ingest import StopRequest
+
+    with _stopping_on_signals(StopRequest()) as stop, screen.live_bar("Importing") as bar:
         yield {"on_progress": bar.imported, "stop": stop}
+
+
+@contextmanager
+def watched_report() -> Iterator[dict[str, Any]]:
+    """Give what a report is watched with: a live line, and a wish to stop at Ctrl-C or SIGTERM."""
+    from wellprod.reports import StopReport
+
+    with _stopping_on_signals(StopReport()) as stop, screen.live_bar("Running") as bar:
+        yield {"on_progress": bar.reported, "stop": stop}
 
 
 def export(request: ExportRequest, settings: Settings) -> ExportResult:
@@ -49,11 +63,8 @@ def end_import(summary: Any, settings: Settings, as_json: bool) -> int:
 
 
 @contextmanager
-def _stopping_on_signals() -> Iterator[StopRequest]:
+def _stopping_on_signals(stop: Stop) -> Iterator[Stop]:
     """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second one breaks off at once."""
-    from wellprod.ingest import StopRequest
-
-    stop = StopRequest()
 
     def ask(number: int, _: Any) -> None:
         if stop.is_asked:

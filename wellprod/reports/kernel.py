@@ -1,0 +1,103 @@
+"""A notebook run by papermill, in a kernel that is the Python which runs us."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import papermill
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+
+from wellprod.reports.stop import StopReport
+
+_START_SECONDS = 120  # a cold start on a busy machine
+
+
+class Stopped(Exception):
+    """Somebody asked the report to stop."""
+
+
+class _OurPython(KernelSpecManager):  # type: ignore[misc,unused-ignore]
+    """Gives the Python that runs us, with some environment, whatever kernels are registered."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__()
+        self.environment = environment
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        # Jupyter takes a dollar sign in these for the name of a variable; a password may have one.
+        given = {name: value.replace("$", "$$") for name, value in self.environment.items()}
+        return KernelSpec(**get_kernel_dict(), env=given)
+
+
+class _Engine(NBClientEngine):  # type: ignore[misc]
+    """Papermill's own engine with a kernel of ours."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, kernel: Any, on_cell: Callable[..., None], **_: Any
+    ) -> None:
+        """Run the cells; the kernel ends with them, however they end."""
+        client = PapermillNotebookClient(
+            nb_man, km=kernel, kernel_name=kernel_name, startup_timeout=_START_SECONDS, on_cell_start=on_cell
+        )
+        client.execute(cleanup_kc=True)
+
+
+def run_notebook(
+    source: Path,
+    target: Path,
+    parameters: Mapping[str, Any],
+    environment: Mapping[str, str],
+    *,
+    on_progress: Callable[[int, int], None],
+    stop: StopReport,
+) -> None:
+    """Run the notebook `source` with `parameters` and keep it as `target`, after each cell and also when it fails.
+
+    Raises
+    ------
+    Stopped
+        It was asked to stop.
+    papermill.PapermillExecutionError
+        A cell failed.
+    RuntimeError
+        The kernel did not start, or died.
+    """
+    kernel = AsyncKernelManager(kernel_spec_manager=_OurPython(environment), transport_encryption="auto")
+    stop.watch(kernel)
+    total = sum(cell.cell_type == "code" for cell in papermill.iorw.load_notebook_node(str(source)).cells)
+    total += bool(parameters)
+    begun = 0
+
+    def begin_cell(**_: Any) -> None:
+        nonlocal begun
+        if stop.is_asked:
+            raise Stopped
+        begun += 1
+        on_progress(begun, max(total, begun))
+
+    papermill_engines.register("wellprod", _Engine)
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it calls each parameter that is `| None` unknown
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(target),
+            dict(parameters),
+            engine_name="wellprod",
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            kernel=kernel,
+            on_cell=begin_cell,
+        )
+    except (RuntimeError, papermill.PapermillExecutionError):
+        if stop.is_asked:  # the cell or the starting kernel was interrupted
+            raise Stopped from None
+        raise

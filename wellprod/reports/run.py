@@ -1,0 +1,198 @@
+"""One report: parameters checked, the notebook run, its outcome read, HTML made, old runs cleared, people told."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from papermill import PapermillExecutionError
+
+from wellprod import errors
+from wellprod.errors import ReportError, WellprodError, redact
+from wellprod.jobs import SUMMARY_MIME, Status
+from wellprod.reports.kernel import Stopped, run_notebook
+from wellprod.reports.notebook import find_report
+from wellprod.reports.notify import notify
+from wellprod.reports.page import write_page
+from wellprod.reports.stop import StopReport
+from wellprod.settings import Settings
+
+_WORDS = {0: "Done", 3: "Done with rejects or missing records"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """One run of a report: how it ended, and the files it left; `error` has message and next where it failed."""
+
+    name: str
+    status: Status
+    notebook: Path
+    html: Path
+    exit_code: int
+    execution_time_seconds: float
+    error: dict[str, Any] | None = None
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in words."""
+        return _WORDS.get(self.exit_code, "Stopped on request" if self.status == Status.CANCELLED else "Failed")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, as `wellprod report NAME --json` prints it."""
+        paths = {"notebook": str(self.notebook), "html": str(self.html)}
+        return {**asdict(self), "status": str(self.status), "outcome": self.outcome, **paths}
+
+
+def run_report(
+    name: str,
+    parameters: Mapping[str, Any],
+    settings: Settings,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+    stop: StopReport | None = None,
+) -> ReportResult:
+    """Run the notebook `name` of `settings.notebooks`; keep it in `settings.reports_path`, its HTML beside it.
+
+    A notebook that fails is no exception here: it is kept, its HTML says why, and the result has the error.
+
+    Parameters
+    ----------
+    parameters
+        Values by name; a text is read as the type that the notebook gives the parameter.
+    on_progress
+        Told the number of the cell that begins, and of all cells.
+    stop
+        Asked to stop, it interrupts the notebook.
+
+    Raises
+    ------
+    UsageError
+        The report or a parameter is not known, or a value is not allowed; no kernel was started.
+    ReportError
+        The folder of the reports cannot be written.
+    """
+    report = find_report(name, settings)
+    values = report.parse(parameters)
+    stop = stop or StopReport()
+    began, ran_at = time.monotonic(), datetime.now().astimezone()
+    try:
+        path = _reserve(settings.reports_path, name, ran_at)
+        failure = _run(report.path, path, values, settings, on_progress or (lambda done, total: None), stop)
+        notebook = _redacted(path)
+        status, code, error = _ending(notebook, failure, stop)
+        took = round(time.monotonic() - began, 3)
+        result = ReportResult(name, status, path, path.with_suffix(".html"), code, took, error)
+        shown = {parameter.name: parameter.default for parameter in report.parameters} | values
+        write_page(result.html, notebook, report.title, ran_at=ran_at, parameters=shown, result=result.as_dict())
+        _prune(settings.reports_path, name, settings.reports_kept)
+    except OSError as problem:
+        raise ReportError(
+            f"The report {name} could not be kept in {settings.reports_path}: {problem.strerror or problem}.",
+            next="Make room or make the folder writable, or set WELLPROD_REPORTS; then run it again.",
+        ) from problem
+    failed = status == Status.FAILED
+    if settings.report_notify and (failed or settings.report_notify_on == "always"):
+        notify(settings.report_notify.get_secret_value(), report.title, result.as_dict())
+    return result
+
+
+def _reserve(folder: Path, name: str, moment: datetime) -> Path:
+    """Make the file of this run, under a name that no other run has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem, number = f"{name}-{moment:%Y%m%d-%H%M%S}", 1
+    while True:
+        path = folder / (f"{stem}.ipynb" if number == 1 else f"{stem}-{number}.ipynb")
+        try:
+            path.touch(exist_ok=False)
+            return path
+        except FileExistsError:
+            number += 1
+
+
+def _run(
+    source: Path,
+    target: Path,
+    values: Mapping[str, Any],
+    settings: Settings,
+    on_progress: Callable[[int, int], None],
+    stop: StopReport,
+) -> dict[str, Any] | None:
+    """Run the notebook; give what failed outside its cells."""
+    environment = settings.as_environment()
+    try:
+        run_notebook(source, target, values, environment, on_progress=on_progress, stop=stop)
+    except (PapermillExecutionError, Stopped):
+        return None
+    except RuntimeError as failure:
+        return _told(
+            f"The kernel of the notebook ended before its time: {failure}",
+            "See whether the machine ran out of memory, and run it again.",
+        )
+    return None
+
+
+def _told(message: str, next: str) -> dict[str, Any]:
+    return {**ReportError(message, next=next).as_dict(), "code": "NOTEBOOK_FAILED"}
+
+
+def _redacted(path: Path) -> Any:
+    """Give the notebook with no secret in what it printed or in a traceback, and keep it so."""
+    if not path.stat().st_size:  # the kernel did not even start
+        nbformat.write(nbformat.v4.new_notebook(), path)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    for output in _outputs(notebook):
+        if output.output_type == "error":
+            output.evalue, output.traceback = redact(output.evalue), [redact(line) for line in output.traceback]
+        elif output.output_type == "stream":
+            output.text = redact(output.text)
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    return notebook
+
+
+def _outputs(notebook: Any) -> list[Any]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+
+
+def _ending(
+    notebook: Any, failure: dict[str, Any] | None, stop: StopReport
+) -> tuple[Status, int, dict[str, Any] | None]:
+    """Tell how the run ended: its status, its exit code, and what to tell people."""
+    outputs = _outputs(notebook)
+    summaries = [output.data[SUMMARY_MIME] for output in outputs if SUMMARY_MIME in output.get("data", ())]
+    raised = next((output for output in outputs if output.output_type == "error"), None)
+    codes = {summary["exit_code"] for summary in summaries}
+    broken = next((summary for summary in summaries if summary["exit_code"] not in _WORDS), None)
+    of_import = broken["errors"][-1] if broken and broken["errors"] else None  # says more than what came of it
+    if stop.is_asked:
+        told = _told("The report was stopped on request.", of_import["next"] if of_import else "Run it again.")
+        return Status.CANCELLED, 128 + stop.signal if stop.signal else 1, {**told, "code": "CANCELLED"}
+    if failure or raised or broken:
+        told = failure or of_import or _of_cell(raised)
+        return Status.FAILED, 1, {name: told[name] for name in ("code", "message", "next")}
+    return Status.COMPLETED, max(codes, default=0), None
+
+
+def _of_cell(raised: Any) -> dict[str, Any]:
+    """Tell the exception that ended the notebook; one of ours says by itself what to do."""
+    ours = getattr(errors, raised.ename, None)
+    if isinstance(ours, type) and issubclass(ours, WellprodError):
+        return _told(raised.evalue, "")
+    text = f"{raised.ename}: {raised.evalue}" if raised.evalue else raised.ename
+    return _told(f"The notebook failed: {text}", "The traceback is in the notebook.")
+
+
+def _prune(folder: Path, name: str, kept: int) -> None:
+    """Remove the oldest runs of a report, notebook and HTML, so that `kept` are left."""
+    own = re.compile(rf"{re.escape(name)}-(\d{{8}}-\d{{6}})(?:-(\d+))?\.ipynb")
+    runs = sorted(
+        (found[1], int(found[2] or 1), path) for path in folder.glob("*.ipynb") if (found := own.fullmatch(path.name))
+    )
+    for *_, path in runs[:-kept]:
+        path.with_suffix(".html").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
