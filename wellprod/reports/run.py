@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from papermill import PapermillExecutionError
 from wellprod import errors
 from wellprod.errors import ReportError, WellprodError, redact
 from wellprod.jobs import SUMMARY_MIME, Status
+from wellprod.reports.files import prune, reserve
 from wellprod.reports.kernel import Stopped, run_notebook
 from wellprod.reports.notebook import find_report
 from wellprod.reports.notify import notify
@@ -82,7 +82,7 @@ def run_report(
     stop = stop or StopReport()
     began, ran_at = time.monotonic(), datetime.now().astimezone()
     try:
-        path = _reserve(settings.reports_path, name, ran_at)
+        path = reserve(settings.reports_path, name, ran_at)
         failure = _run(report.path, path, values, settings, on_progress or (lambda done, total: None), stop)
         notebook = _redacted(path)
         status, code, error = _ending(notebook, failure, stop)
@@ -90,7 +90,7 @@ def run_report(
         result = ReportResult(name, status, path, path.with_suffix(".html"), code, took, error)
         shown = {parameter.name: parameter.default for parameter in report.parameters} | values
         write_page(result.html, notebook, report.title, ran_at=ran_at, parameters=shown, result=result.as_dict())
-        _prune(settings.reports_path, name, settings.reports_kept)
+        prune(settings.reports_path, name, settings.reports_kept)
     except OSError as problem:
         raise ReportError(
             f"The report {name} could not be kept in {settings.reports_path}: {problem.strerror or problem}.",
@@ -100,19 +100,6 @@ def run_report(
     if settings.report_notify and (failed or settings.report_notify_on == "always"):
         notify(settings.report_notify.get_secret_value(), report.title, result.as_dict())
     return result
-
-
-def _reserve(folder: Path, name: str, moment: datetime) -> Path:
-    """Make the file of this run, under a name that no other run has."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stem, number = f"{name}-{moment:%Y%m%d-%H%M%S}", 1
-    while True:
-        path = folder / (f"{stem}.ipynb" if number == 1 else f"{stem}-{number}.ipynb")
-        try:
-            path.touch(exist_ok=False)
-            return path
-        except FileExistsError:
-            number += 1
 
 
 def _run(
@@ -185,14 +172,3 @@ def _of_cell(raised: Any) -> dict[str, Any]:
         return _told(raised.evalue, "")
     text = f"{raised.ename}: {raised.evalue}" if raised.evalue else raised.ename
     return _told(f"The notebook failed: {text}", "The traceback is in the notebook.")
-
-
-def _prune(folder: Path, name: str, kept: int) -> None:
-    """Remove the oldest runs of a report, notebook and HTML, so that `kept` are left."""
-    own = re.compile(rf"{re.escape(name)}-(\d{{8}}-\d{{6}})(?:-(\d+))?\.ipynb")
-    runs = sorted(
-        (found[1], int(found[2] or 1), path) for path in folder.glob("*.ipynb") if (found := own.fullmatch(path.name))
-    )
-    for *_, path in runs[:-kept]:
-        path.with_suffix(".html").unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
