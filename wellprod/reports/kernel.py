@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import papermill
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -14,6 +15,7 @@ from jupyter_client.manager import AsyncKernelManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
+from wellprod.errors import redact
 from wellprod.reports.stop import StopReport
 
 _START_SECONDS = 120  # a cold start on a busy machine
@@ -58,18 +60,29 @@ def run_notebook(
     *,
     on_progress: Callable[[int, int], None],
     stop: StopReport,
-) -> None:
+) -> tuple[Any, str | None]:
     """Run the notebook `source` with `parameters` and keep it as `target`, after each cell and also when it fails.
 
-    Raises
-    ------
-    Stopped
-        It was asked to stop.
-    papermill.PapermillExecutionError
-        A cell failed.
-    RuntimeError
-        The kernel did not start, or died.
+    Gives the notebook with what its cells put out, and why the kernel did not start or died, if so.
     """
+    failure = None
+    try:
+        _execute(source, target, parameters, environment, on_progress, stop)
+    except (Stopped, papermill.PapermillExecutionError):
+        pass  # who asked for the stop knows it, and what failed in a cell is in the notebook
+    except RuntimeError as problem:
+        failure = None if stop.is_asked else str(problem)
+    return _redacted(target), failure
+
+
+def _execute(
+    source: Path,
+    target: Path,
+    parameters: Mapping[str, Any],
+    environment: Mapping[str, str],
+    on_progress: Callable[[int, int], None],
+    stop: StopReport,
+) -> None:
     kernel = AsyncKernelManager(kernel_spec_manager=_OurPython(environment), transport_encryption="auto")
     stop.watch(kernel)
     total = sum(cell.cell_type == "code" for cell in papermill.iorw.load_notebook_node(str(source)).cells)
@@ -85,19 +98,33 @@ def run_notebook(
 
     papermill_engines.register("wellprod", _Engine)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it calls each parameter that is `| None` unknown
-    try:
-        papermill.execute_notebook(
-            str(source),
-            str(target),
-            dict(parameters),
-            engine_name="wellprod",
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            kernel=kernel,
-            on_cell=begin_cell,
-        )
-    except (RuntimeError, papermill.PapermillExecutionError):
-        if stop.is_asked:  # the cell or the starting kernel was interrupted
-            raise Stopped from None
-        raise
+    papermill.execute_notebook(
+        str(source),
+        str(target),
+        dict(parameters),
+        engine_name="wellprod",
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        kernel=kernel,
+        on_cell=begin_cell,
+    )
+
+
+def outputs_of(notebook: Any) -> list[Any]:
+    """Give what the cells put out, in order."""
+    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+
+
+def _redacted(path: Path) -> Any:
+    """Give the notebook with no secret in what it printed or in a traceback, and keep it so."""
+    if not path.stat().st_size:  # the kernel did not even start
+        nbformat.write(nbformat.v4.new_notebook(), path)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    for output in outputs_of(notebook):
+        if output.output_type == "error":
+            output.evalue, output.traceback = redact(output.evalue), [redact(line) for line in output.traceback]
+        elif output.output_type == "stream":
+            output.text = redact(output.text)
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    return notebook

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import operator
 import re
 import tokenize
@@ -15,7 +16,6 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-import nbformat
 from pydantic import TypeAdapter, ValidationError
 
 from wellprod.errors import UsageError, mask_secrets
@@ -149,18 +149,18 @@ def _notebooks(settings: Settings) -> dict[str, Path]:
 
 
 def _read(path: Path) -> Report:
-    try:
-        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-        sources = [(cell.cell_type, cell.source, cell.metadata.get("tags", ())) for cell in notebook.cells]
-        tagged = next((source for _, source, tags in sources if "parameters" in tags), "")
-        parameters = _parameters(tagged)
-    except (OSError, ValueError, AttributeError, SyntaxError, nbformat.ValidationError) as error:
+    try:  # by json, since nbformat takes a second to load
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        tagged = (cell for cell in cells if "parameters" in cell["metadata"].get("tags", ()))
+        parameters = _parameters("".join(next(tagged, {"source": ""})["source"]))
+        texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    except (OSError, ValueError, LookupError, TypeError, SyntaxError) as error:
         raise UsageError(
             f"{path} cannot be read as a notebook: {type(error).__name__}: {error}".splitlines()[0],
             next="Open it in JupyterLab and save it again.",
         ) from None
-    titles = (line[2:].strip() for kind, source, _ in sources if kind == "markdown" for line in source.splitlines()[:1])
-    return Report(path.stem, next(filter(None, titles), path.stem), parameters, path)
+    title = next((text.splitlines()[0][2:].strip() for text in texts if text.startswith("# ")), path.stem)
+    return Report(path.stem, title, parameters, path)
 
 
 def _parameters(source: str) -> tuple[Parameter, ...]:

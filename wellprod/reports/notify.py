@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,12 @@ from wellprod.log import get_logger
 
 def notify(addresses: str, title: str, result: Mapping[str, Any]) -> None:
     """Send how a report ended to all `addresses`; what cannot be sent is a warning in the log, never an error."""
+    with warnings.catch_warnings():  # its mail looks for a module that newer versions of Python do not have
+        warnings.simplefilter("ignore", DeprecationWarning)
+        _send(addresses, title, result)
+
+
+def _send(addresses: str, title: str, result: Mapping[str, Any]) -> None:
     import apprise  # only here, since few runs send anything
 
     logging.getLogger("apprise").addHandler(logging.NullHandler())  # its own lines may show an address whole

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime
-from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ def write_page(
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         exclude_anchor_links=True,
-        filters={"description": _description, "plain": _plain},
+        filters={"plain": _plain},
     )
     report = {
         "title": title,
@@ -49,27 +48,26 @@ def write_page(
         "error": result["error"],
         "notebook": Path(result["notebook"]).name,
     }
-    html, _ = exporter.from_notebook_node(_without_title(notebook, title), resources={"report": report})
+    html, _ = exporter.from_notebook_node(_as_shown(notebook, title), resources={"report": report})
     part = path.with_suffix(".part")
     part.write_text(html, "utf-8")
     part.replace(path)
 
 
-def _without_title(notebook: Any, title: str) -> Any:
-    """Give a copy without the title, which the header has, and without papermill's own words about an error."""
+def _as_shown(notebook: Any, title: str) -> Any:
+    """Give a copy without the title, which the header has, without papermill's own words about an error, and with
+    a description of each chart, for those who cannot see it: the heading above."""
     copy = deepcopy(notebook)
     copy.cells = [cell for cell in copy.cells if _MARKS_OF_PAPERMILL not in cell.metadata.get("tags", ())]
+    heading, is_first = title, True
     for cell in copy.cells:
         if cell.cell_type == "markdown":
-            cell.source = cell.source.removeprefix(f"# {title}").lstrip("\n")
-            break
+            if is_first:
+                cell.source, is_first = cell.source.removeprefix(f"# {title}").lstrip("\n"), False
+            heading = next(iter(re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)[-1:]), heading)
+        for output in cell.get("outputs", ()):
+            output.metadata = {**output.get("metadata", {}), "alt": f"Chart: {heading}"}
     return copy
-
-
-def _description(svg: str) -> str:
-    """Give what a chart says of itself, for those who cannot see it."""
-    found = re.search(r'aria-label="([^"]+)"', svg)
-    return unescape(found[1]) if found else "Chart"
 
 
 def _plain(text: str) -> str:

@@ -9,17 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from papermill import PapermillExecutionError
-
 from wellprod import errors
-from wellprod.errors import ReportError, WellprodError, redact
+from wellprod.errors import ReportError, WellprodError
 from wellprod.jobs import SUMMARY_MIME, Status
 from wellprod.reports.files import prune, reserve
-from wellprod.reports.kernel import Stopped, run_notebook
 from wellprod.reports.notebook import find_report
 from wellprod.reports.notify import notify
-from wellprod.reports.page import write_page
 from wellprod.reports.stop import StopReport
 from wellprod.settings import Settings
 
@@ -79,13 +74,23 @@ def run_report(
     """
     report = find_report(name, settings)
     values = report.parse(parameters)
+    # Here, since they take seconds to load, and wrong use is told at once.
+    from wellprod.reports.kernel import outputs_of, run_notebook
+    from wellprod.reports.page import write_page
+
     stop = stop or StopReport()
     began, ran_at = time.monotonic(), datetime.now().astimezone()
     try:
         path = reserve(settings.reports_path, name, ran_at)
-        failure = _run(report.path, path, values, settings, on_progress or (lambda done, total: None), stop)
-        notebook = _redacted(path)
-        status, code, error = _ending(notebook, failure, stop)
+        notebook, failure = run_notebook(
+            report.path,
+            path,
+            values,
+            settings.as_environment(),
+            on_progress=on_progress or (lambda done, total: None),
+            stop=stop,
+        )
+        status, code, error = _ending(outputs_of(notebook), failure, stop)
         took = round(time.monotonic() - began, 3)
         result = ReportResult(name, status, path, path.with_suffix(".html"), code, took, error)
         shown = {parameter.name: parameter.default for parameter in report.parameters} | values
@@ -102,55 +107,12 @@ def run_report(
     return result
 
 
-def _run(
-    source: Path,
-    target: Path,
-    values: Mapping[str, Any],
-    settings: Settings,
-    on_progress: Callable[[int, int], None],
-    stop: StopReport,
-) -> dict[str, Any] | None:
-    """Run the notebook; give what failed outside its cells."""
-    environment = settings.as_environment()
-    try:
-        run_notebook(source, target, values, environment, on_progress=on_progress, stop=stop)
-    except (PapermillExecutionError, Stopped):
-        return None
-    except RuntimeError as failure:
-        return _told(
-            f"The kernel of the notebook ended before its time: {failure}",
-            "See whether the machine ran out of memory, and run it again.",
-        )
-    return None
-
-
 def _told(message: str, next: str) -> dict[str, Any]:
     return {**ReportError(message, next=next).as_dict(), "code": "NOTEBOOK_FAILED"}
 
 
-def _redacted(path: Path) -> Any:
-    """Give the notebook with no secret in what it printed or in a traceback, and keep it so."""
-    if not path.stat().st_size:  # the kernel did not even start
-        nbformat.write(nbformat.v4.new_notebook(), path)  # type: ignore[no-untyped-call]
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    for output in _outputs(notebook):
-        if output.output_type == "error":
-            output.evalue, output.traceback = redact(output.evalue), [redact(line) for line in output.traceback]
-        elif output.output_type == "stream":
-            output.text = redact(output.text)
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
-    return notebook
-
-
-def _outputs(notebook: Any) -> list[Any]:
-    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
-
-
-def _ending(
-    notebook: Any, failure: dict[str, Any] | None, stop: StopReport
-) -> tuple[Status, int, dict[str, Any] | None]:
+def _ending(outputs: list[Any], failure: str | None, stop: StopReport) -> tuple[Status, int, dict[str, Any] | None]:
     """Tell how the run ended: its status, its exit code, and what to tell people."""
-    outputs = _outputs(notebook)
     summaries = [output.data[SUMMARY_MIME] for output in outputs if SUMMARY_MIME in output.get("data", ())]
     raised = next((output for output in outputs if output.output_type == "error"), None)
     codes = {summary["exit_code"] for summary in summaries}
@@ -160,9 +122,16 @@ def _ending(
         told = _told("The report was stopped on request.", of_import["next"] if of_import else "Run it again.")
         return Status.CANCELLED, 128 + stop.signal if stop.signal else 1, {**told, "code": "CANCELLED"}
     if failure or raised or broken:
-        told = failure or of_import or _of_cell(raised)
+        told = of_import or (_of_kernel(failure) if failure else _of_cell(raised))
         return Status.FAILED, 1, {name: told[name] for name in ("code", "message", "next")}
     return Status.COMPLETED, max(codes, default=0), None
+
+
+def _of_kernel(failure: str) -> dict[str, Any]:
+    return _told(
+        f"The kernel of the notebook ended before its time: {failure}.",
+        "See whether the machine ran out of memory, and run it again.",
+    )
 
 
 def _of_cell(raised: Any) -> dict[str, Any]:
