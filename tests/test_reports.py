@@ -274,7 +274,8 @@ def test_a_feed_that_is_down_is_told_on_the_page(run: CommandLine) -> None:
     assert "http://127.0.0.1:1 cannot be reached" in result["error"]["message"]
     assert "wellprod jobs resume" in result["error"]["next"]
     _, html = one_run(result)
-    assert "What to do next: Check the address" in html
+    assert "What to do next: Check the address" in html and "The store holds no month yet" in html
+    assert "StoreMissing" not in html and "Where the notebook failed: ImportFailed" in html
     assert "report_message_not_sent" in done.stderr
     assert "s3cret" not in done.stdout + done.stderr
 

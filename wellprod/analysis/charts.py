@@ -56,7 +56,10 @@ def import_counts(counts: Mapping[str, int]) -> ChartType:
     )
     outcome = alt.Y("outcome:N", sort=None, title=None)
     records = alt.X(
-        "records:Q", title="Records", scale=_from_zero(any(counts.values())), axis=alt.Axis(format=",d", tickMinStep=1)
+        "records:Q",
+        title="Records",
+        scale=_from_zero(any(counts.values())),
+        axis=alt.Axis(labels=False, ticks=False, grid=False),
     )
     colour = alt.Color(
         "outcome:N", scale=alt.Scale(domain=list(_OUTCOMES), range=list(_OUTCOMES.values())), legend=None

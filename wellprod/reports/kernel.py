@@ -18,7 +18,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from wellprod.errors import redact
 from wellprod.reports.stop import StopReport
 
-_START_SECONDS = 120  # a cold start on a busy machine
+_SLOW_SECONDS = 120  # what a cold start, or the last words of a cell, may take on a busy machine
 
 
 class Stopped(Exception):
@@ -47,7 +47,12 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     ) -> None:
         """Run the cells; the kernel ends with them, however they end."""
         client = PapermillNotebookClient(
-            nb_man, km=kernel, kernel_name=kernel_name, startup_timeout=_START_SECONDS, on_cell_start=on_cell
+            nb_man,
+            km=kernel,
+            kernel_name=kernel_name,
+            startup_timeout=_SLOW_SECONDS,
+            iopub_timeout=_SLOW_SECONDS,
+            on_cell_start=on_cell,
         )
         client.execute(cleanup_kc=True)
 
@@ -126,5 +131,7 @@ def _redacted(path: Path) -> Any:
             output.evalue, output.traceback = redact(output.evalue), [redact(line) for line in output.traceback]
         elif output.output_type == "stream":
             output.text = redact(output.text)
+        elif "text/plain" in output.data:
+            output.data["text/plain"] = redact(output.data["text/plain"])
     nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
     return notebook

@@ -59,6 +59,8 @@ def _as_shown(notebook: Any, title: str) -> Any:
     a description of each chart, for those who cannot see it: the heading above."""
     copy = deepcopy(notebook)
     copy.cells = [cell for cell in copy.cells if _MARKS_OF_PAPERMILL not in cell.metadata.get("tags", ())]
+    broken = [n for n, cell in enumerate(copy.cells) for o in cell.get("outputs", ()) if o.output_type == "error"]
+    del copy.cells[broken[0] + 1 if broken else len(copy.cells) :]  # headings of what did not come
     heading, is_first = title, True
     for cell in copy.cells:
         if cell.cell_type == "markdown":
