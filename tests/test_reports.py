@@ -49,8 +49,9 @@ def write_notebook(folder: Path, name: str, *cells: str, parameters: str = PARAM
 @pytest.fixture
 def own(settings: Settings, tmp_path: Path) -> Settings:
     """Settings with notebooks of the test: one that prints what it is given."""
-    write_notebook(tmp_path / "notebooks", "own", "print(months, share, unit, whole)")
-    return tuned(settings, notebooks=tmp_path / "notebooks")
+    folder = tmp_path / "note{books}"
+    write_notebook(folder, "own", "print(months, share, unit, whole)")
+    return tuned(settings, notebooks=folder)
 
 
 @contextmanager
@@ -144,7 +145,7 @@ def test_wrong_parameters_are_refused_before_a_kernel_starts(
     assert not own.reports_path.exists()
 
 
-@pytest.mark.parametrize("name", ["owm", "../notebooks/own", "own.ipynb", ".hidden", ""])
+@pytest.mark.parametrize("name", ["owm", "../note{books}/own", "own.ipynb", ".hidden", ""])
 def test_only_notebooks_of_the_folder_are_reports(own: Settings, name: str) -> None:
     """A name is one of those listed; no path leads elsewhere."""
     (own.notebooks / ".hidden.ipynb").write_text("{}")

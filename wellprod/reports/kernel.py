@@ -104,8 +104,8 @@ def _execute(
     papermill_engines.register("wellprod", _Engine)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it calls each parameter that is `| None` unknown
     papermill.execute_notebook(
-        str(source),
-        str(target),
+        _literal(source),
+        _literal(target),
         dict(parameters),
         engine_name="wellprod",
         kernel_name="python3",
@@ -114,6 +114,11 @@ def _execute(
         kernel=kernel,
         on_cell=begin_cell,
     )
+
+
+def _literal(path: Path) -> str:
+    """Give a path to papermill, which fills in what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def outputs_of(notebook: Any) -> list[Any]:
