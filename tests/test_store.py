@@ -199,6 +199,14 @@ def test_reading_before_the_first_import_says_what_to_do(store: Store) -> None:
     assert not store.path.exists()
 
 
+def test_a_missing_store_reads_as_empty_when_asked(store: Store) -> None:
+    """A report before the first import finds the tables without a row; no file is made."""
+    with store.read(or_empty=True) as reading:
+        for table in ("production", "production_history", "rejected_rows"):
+            assert reading.value(f"SELECT count(*) FROM {table}") == 0
+    assert not store.path.exists()
+
+
 def test_a_store_of_a_newer_version_is_left_alone(store: Store) -> None:
     """Neither reading nor writing touches it; the message says to update."""
     merged(store, [record(1)])

@@ -19,7 +19,9 @@ WellprodError                      exit code 1
 │   └── StoreTooNew                a newer wellprod made the file
 ├── JobError
 │   ├── BusinessRuleViolation      a rule of the workbench, such as one import at a time
+│   ├── ImportFailed               an import that did not come to its end
 │   └── JobNotFound                no job has this id
+├── ReportError                    a notebook whose run could not be kept
 └── ExportError                    a file that could not be written
 """
 
@@ -185,6 +187,12 @@ class BusinessRuleViolation(JobError):
     code = "BUSINESS_RULE_VIOLATION"
 
 
+class ImportFailed(JobError):
+    """An import failed or was stopped; what it stored until then is whole."""
+
+    code = "IMPORT_FAILED"
+
+
 class JobNotFound(JobError):
     """No job has this id."""
 
@@ -196,3 +204,9 @@ class ExportError(WellprodError):
     """A file could not be written."""
 
     code = "EXPORT_ERROR"
+
+
+class ReportError(WellprodError):
+    """The folder of the reports cannot be written."""
+
+    code = "REPORT_ERROR"

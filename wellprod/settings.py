@@ -98,6 +98,13 @@ class Settings(BaseSettings):
     export_after_import: bool = Field(False, description="Refresh `wells_prod.csv` after each completed import")
 
     upload_limit_mb: int = Field(2048, ge=1, description="Largest file taken from a browser, in MB")
+    reports_kept: int = Field(24, ge=1, description="Runs of each report to keep, notebook and HTML; older ones go")
+    report_notify: SecretStr | None = Field(
+        None, description="Where to send a message about a report: Apprise addresses, comma between them"
+    )
+    report_notify_on: Literal["failed", "always"] = Field(
+        "failed", description="Runs of a report to send a message about: `failed` or `always`"
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on stderr")
@@ -253,7 +260,7 @@ def _checked(values: dict[str, Any], given: dict[str, Any]) -> Settings:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         variable = name.removeprefix("--") if name in given else f"{PREFIX}{name.upper()}"
-        secret = name in {"feed_password", "feed_token", "feed_api_key"}
+        secret = name in Settings.model_fields and "SecretStr" in str(Settings.model_fields[name].annotation)
         value = "" if secret else f" (given: {redact(repr(first.get('input')))})"
         reason = str(first["msg"]).removeprefix("Value error, ")
         raise SettingsError(f"{variable} is not allowed: {reason}{value}.", next="Change or unset it.") from None

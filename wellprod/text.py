@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from html import escape
+
+_UNITS = {"kbbl": "kbbl", "mmscf": "MMscf", "kbd": "kbd", "mmcfd": "mmcfd"}
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
@@ -47,3 +51,26 @@ def age(seconds: float | None) -> str:
             count = int(past // length)
             return f"{count:,} {name}{'' if count == 1 else 's'} ago"
     return "just now"
+
+
+def heading(name: str) -> tuple[str, str]:
+    """Give the words of a column's name, and the unit behind them or nothing: ``oil_kbbl`` is oil, kbbl."""
+    words, _, unit = name.rpartition("_")
+    return (words.replace("_", " "), _UNITS[unit]) if unit in _UNITS else (name.replace("_", " "), "")
+
+
+def html_pairs(pairs: Mapping[str, str]) -> str:
+    """Give names with their values as an HTML table; what holds `<` or `&` shows as it is."""
+    rows = "".join(f'<tr><th scope="row">{escape(n)}</th><td>{escape(v)}</td></tr>' for n, v in pairs.items())
+    return f'<table class="wellprod pairs"><tbody>{rows}</tbody></table>'
+
+
+def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, figures: Sequence[bool]) -> str:
+    """Give rows as an HTML table; the columns that are `figures` stand at the right."""
+    kinds = [' class="figure"' if is_figure else "" for is_figure in figures]
+    head = "".join(f'<th scope="col"{kind}>{escape(text)}</th>' for kind, text in zip(kinds, headings, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{kind}>{escape(text)}</td>' for kind, text in zip(kinds, row, strict=True))}</tr>"
+        for row in rows
+    )
+    return f'<table class="wellprod"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

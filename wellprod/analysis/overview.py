@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from wellprod.store import Reading
+from wellprod.text import html_pairs, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,23 @@ class Overview:
         for name in ("first_month", "last_month"):
             values[name] = values[name].isoformat() if values[name] else None
         return {**values, "data_sources": list(self.data_sources)}
+
+    def as_pairs(self) -> dict[str, str]:
+        """Give it as people read it."""
+        months = f"{self.first_month:%Y-%m} to {self.last_month:%Y-%m}" if self.first_month and self.last_month else ""
+        reporting = f", of which {number(self.wells_in_last_month)} reported the last month" if self.wells else ""
+        return {
+            "Records": number(self.records),
+            "Fields": number(self.fields),
+            "Wells": number(self.wells) + reporting,
+            "Months": months or "none",
+            "Sources": ", ".join(self.data_sources) or "none",
+            "Restated": f"{number(self.restated_versions)} older versions kept",
+            "Rejected": f"{number(self.rejected_rows)} rows kept with their reason",
+        }
+
+    def _repr_html_(self) -> str:
+        return html_pairs(self.as_pairs())
 
 
 def overview(reading: Reading) -> Overview:
@@ -65,4 +83,30 @@ def largest_wells(reading: Reading, count: int = 10) -> pl.DataFrame:
         " FROM production GROUP BY data_source, well_code"
         " ORDER BY cum_oil_kbbl DESC NULLS LAST, well_code LIMIT ?",
         [count],
+    )
+
+
+def monthly_volumes(reading: Reading) -> pl.DataFrame:
+    """Give all wells together, month by month: production_period, oil_kbbl, gas_mmscf, water_kbbl, wells.
+
+    A month's volume is its calendar-day rate times the days of the month; what was not reported adds nothing, and a
+    month in which nobody reported a phase has null for it.
+    """
+    return reading.table(
+        "SELECT production_period,"
+        " sum(oil_production_kbd * day(last_day(production_period))) AS oil_kbbl,"
+        " sum(gas_production_mmcfd * day(last_day(production_period))) AS gas_mmscf,"
+        " sum(water_production_kbd * day(last_day(production_period))) AS water_kbbl,"
+        " count(DISTINCT (data_source, well_code)) AS wells"
+        " FROM production GROUP BY production_period ORDER BY production_period"
+    )
+
+
+def rejects_by_reason(reading: Reading, job_id: str) -> pl.DataFrame:
+    """Give the rows that an import could not store: reason, rows, first_page, and one of them as it came."""
+    return reading.table(
+        "SELECT split_part(reason, ':', 1) AS reason, count(*) AS rows, min(page) AS first_page,"
+        " left(min_by(raw_row, (page, row_number)), 300) AS one_of_them"
+        " FROM rejected_rows WHERE job_id = ?::UUID GROUP BY 1 ORDER BY 2 DESC, 1",
+        [job_id],
     )

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, jobs, lab, screen, work
+from wellprod.cli import demo, jobs, lab, report, screen, work
 from wellprod.cli.options import AsJson, Background, Fields, FirstMonth, LastMonth, Wells, print_json, read_settings
 from wellprod.errors import UsageError, WellprodError, redact
-from wellprod.text import number, size
+from wellprod.text import size
 
 app = typer.Typer(
     name="wellprod",
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(jobs.commands, name="jobs")
 app.add_typer(demo.commands)
 app.add_typer(lab.commands)
+app.add_typer(report.commands)
 
 
 def main() -> None:
@@ -115,16 +116,11 @@ def import_(
     from wellprod.ingest import ImportRequest, start_import, trigger_import
 
     settings = read_settings()
-    address = source or settings.feed_url
-    if address is None:
-        raise UsageError(
-            "There is nothing to import.",
-            next="Give a feed or a file: wellprod import URL, or set WELLPROD_FEED_URL.",
-        )
-    request = ImportRequest(
-        address,
-        profile=profile or settings.feed_profile,
-        page_size=settings.page_size if page_size is None else page_size,
+    request = ImportRequest.from_settings(
+        settings,
+        source,
+        profile=profile,
+        page_size=page_size,
         paging=_paging(paging),
         start_page=start_page,
         max_pages=max_pages,
@@ -195,19 +191,9 @@ def stats(as_json: AsJson = False) -> int:
             }
         )
         return 0
-    months = (
-        f"{found.first_month:%Y-%m} to {found.last_month:%Y-%m}" if found.first_month and found.last_month else "none"
-    )
-    reporting = number(found.wells_in_last_month)
     screen.show_pairs(
         {
-            "Records": number(found.records),
-            "Fields": number(found.fields),
-            "Wells": f"{number(found.wells)}, of which {reporting} reported the last month",
-            "Months": months,
-            "Sources": ", ".join(found.data_sources) or "none",
-            "Restated": f"{number(found.restated_versions)} older versions kept",
-            "Rejected": f"{number(found.rejected_rows)} rows kept with their reason",
+            **found.as_pairs(),
             "Store": f"{settings.store_path} ({size(settings.store_path.stat().st_size)})",
         }
     )

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from wellprod.text import duration, moment, number
+from wellprod.text import duration, heading, moment, number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wellprod.ingest import ImportSummary
     from wellprod.ingest import Progress as ImportProgress
     from wellprod.jobs import Job
+    from wellprod.reports import Report, ReportResult
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -70,6 +71,10 @@ class _Bar:
     def exported(self, done: int, total: int) -> None:
         """Show how far an export is."""
         self._update(f"{number(done)} of {number(total)} records", 100.0 * done / total)
+
+    def reported(self, done: int, total: int) -> None:
+        """Show which cell of a notebook runs."""
+        self._update(f"cell {number(done)} of {number(total)}", 100.0 * (done - 1) / total)
 
     def _update(self, text: str, percentage: float | None) -> None:
         self._progress.update(
@@ -181,6 +186,31 @@ def show_job(job: Job) -> None:
         show_error(job.error)
 
 
+def show_report(result: ReportResult) -> None:
+    """Show how a report ended, and its files; what failed goes to stderr, where cron looks."""
+    colour = "yellow" if result.exit_code == 3 else _COLOURS[result.status]
+    table = _grid()
+    table.add_row("Status", f"[bold {colour}]{result.status}[/] ({result.outcome.lower()})")
+    table.add_row("Time", duration(result.execution_time_seconds))
+    table.add_row("Notebook", escape(str(result.notebook)))
+    table.add_row("HTML", escape(str(result.html)))
+    out.print(table)
+    if result.error:
+        show_error(result.error)
+
+
+def show_reports(reports: list[Report], folder: Path) -> None:
+    """Show the notebooks that can be run, and what each can be given."""
+    for report in reports:
+        out.print(f"[bold]{escape(report.name)}[/]  {escape(report.title)}", soft_wrap=True)
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for parameter in report.parameters:
+            table.add_row("", *map(escape, (parameter.name, parameter.type, str(parameter.default), parameter.help)))
+        if report.parameters:
+            out.print(table)
+    _say(out, f"[dim]{number(len(reports))} reports in {escape(str(folder))}[/]")
+
+
 def show_table(title: str, frame: pl.DataFrame) -> None:
     """Show a frame as a table; names with a unit behind them are given it in their heading."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="bold", pad_edge=False)
@@ -212,9 +242,8 @@ def show_pairs(pairs: Mapping[str, str]) -> None:
 
 
 def _heading(name: str) -> str:
-    units = {"kbbl": "kbbl", "mmscf": "MMscf", "kbd": "kbd", "mmcfd": "mmcfd"}
-    words, _, unit = name.rpartition("_")
-    return f"{words.replace('_', ' ')}\n({units[unit]})" if unit in units else name.replace("_", " ")
+    words, unit = heading(name)
+    return f"{words}\n({unit})" if unit else words
 
 
 def _grid() -> Table:

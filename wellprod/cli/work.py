@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wellprod.cli import screen
 from wellprod.cli.options import print_json
@@ -15,14 +15,28 @@ from wellprod.text import duration, number, size
 if TYPE_CHECKING:
     from wellprod.export import ExportRequest, ExportResult
     from wellprod.ingest import ImportSummary, StopRequest
+    from wellprod.reports import StopReport
     from wellprod.settings import Settings
+
+Stop = TypeVar("Stop", "StopRequest", "StopReport")
 
 
 @contextmanager
 def watched_import() -> Iterator[dict[str, Any]]:
     """Give what an import is watched with: a live line, and a wish to stop at Ctrl-C or SIGTERM."""
-    with _stopping_on_signals() as stop, screen.live_bar("Importing") as bar:
+    from wellprod.ingest import StopRequest
+
+    with _stopping_on_signals(StopRequest()) as stop, screen.live_bar("Importing") as bar:
         yield {"on_progress": bar.imported, "stop": stop}
+
+
+@contextmanager
+def watched_report() -> Iterator[dict[str, Any]]:
+    """Give what a report is watched with: a live line, and a wish to stop at Ctrl-C or SIGTERM."""
+    from wellprod.reports import StopReport
+
+    with _stopping_on_signals(StopReport()) as stop, screen.live_bar("Running") as bar:
+        yield {"on_progress": bar.reported, "stop": stop}
 
 
 def export(request: ExportRequest, settings: Settings) -> ExportResult:
@@ -52,7 +66,7 @@ def resume(job_id: str, settings: Settings, as_json: bool) -> int:
 def run_pending(job_id: str, settings: Settings) -> int:
     """Run a job that was triggered to run in the background, in this process."""
     from wellprod.export import resume_export
-    from wellprod.ingest import resume_import
+    from wellprod.ingest import StopRequest, resume_import
     from wellprod.jobs import Ledger, Status
 
     ledger = Ledger(settings.jobs_path)
@@ -61,7 +75,7 @@ def run_pending(job_id: str, settings: Settings) -> int:
             with _interrupted_on_sigterm():
                 resume_export(job_id, settings)
             return 0
-        with _stopping_on_signals() as stop:
+        with _stopping_on_signals(StopRequest()) as stop:
             summary = resume_import(job_id, settings, stop=stop)
         _refresh_csv(summary, settings)
         return summary.exit_code
@@ -125,11 +139,8 @@ def _interrupted_on_sigterm() -> Iterator[None]:
 
 
 @contextmanager
-def _stopping_on_signals() -> Iterator[StopRequest]:
+def _stopping_on_signals(stop: Stop) -> Iterator[Stop]:
     """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second one breaks off at once."""
-    from wellprod.ingest import StopRequest
-
-    stop = StopRequest()
 
     def ask(number: int, _: Any) -> None:
         if stop.is_asked:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from wellprod.errors import ImportFailed
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.state import ImportState
-from wellprod.jobs import Status
+from wellprod.jobs import SUMMARY_MIME, Status
+from wellprod.text import duration, html_pairs, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +121,44 @@ class ImportSummary:
                 "database_time_seconds": round(state.database_seconds, 3),
             },
         }
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of the records: new, duplicate, restated, rejected."""
+        state = self.state
+        return {"new": state.new, "duplicate": state.duplicate, "restated": state.restated, "rejected": state.failed}
+
+    def raise_if_failed(self) -> None:
+        """Let a program end that shall not go on without the records; rejects and failed pages are no failure.
+
+        Raises
+        ------
+        ImportFailed
+            The import failed or was stopped; the message says why, and how to go on.
+        """
+        if self.status != Status.COMPLETED:
+            told = self.error or {"message": f"The import {self.job_id} ended as {self.status}."}
+            raise ImportFailed(told["message"], next=told.get("next", ""), job_id=self.job_id)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {
+            "text/plain": ", ".join([str(self.status), *(f"{number(n)} {name}" for name, n in self.counts.items())]),
+            "text/html": html_pairs(self._as_pairs()),
+            SUMMARY_MIME: {**self.as_dict(), "exit_code": self.exit_code},
+        }
+
+    def _as_pairs(self) -> dict[str, str]:
+        state, values = self.state, self.as_dict()
+        failed = f", {number(state.failed_pages)} failed" if state.failed_pages else ""
+        pairs = {
+            "Status": str(self.status),
+            "Source": values["source"] + (f" (profile {state.profile})" if state.profile else ""),
+            "Records": f"{number(state.total)} read, {number(state.processed)} stored",
+            "Of these": " · ".join(f"{number(count)} {name}" for name, count in self.counts.items()),
+            "Pages": f"{number(state.pages)} read{failed}",
+            "Time": duration(state.elapsed_seconds),
+            "Job": self.job_id,
+            "Warnings": " ".join(state.warnings),
+            "Errors": " ".join(f"{error['message']} {error['next']}" for error in values["errors"][:10]),
+        }
+        return {name: text for name, text in pairs.items() if text}

@@ -21,6 +21,8 @@ from wellprod.errors import BusinessRuleViolation, JobError, JobNotFound
 from wellprod.jobs.process import ProcessMark
 
 SINGLE_IMPORT_RULE = "SINGLE_IMPORT_RULE"
+SUMMARY_MIME = "application/vnd.wellprod.summary+json"
+"""The type under which a notebook keeps the summary of a job for programs: its values with `exit_code`."""
 _SILENT_SECONDS = 60.0
 _WAIT_SECONDS = 30
 _SHORT_ID = 8

@@ -14,12 +14,11 @@ import ipywidgets as w
 import polars as pl
 
 from wellprod.errors import WellprodError, redact
-from wellprod.text import number
+from wellprod.text import heading, number
 
 Kind = Literal["good", "bad", "warn", "info"]
 _WORDS = {"good": "Done", "bad": "Problem", "warn": "Note", "info": ""}
 _LONG = " class='wp-long'"
-_UNITS = {"kbd": "kbd", "mmcfd": "mmcfd", "kbbl": "kbbl", "mmscf": "MMscf"}
 
 
 class Html(w.HTML):
@@ -180,10 +179,8 @@ def _right(figures: bool) -> str:
 
 
 def _heading(name: str) -> str:
-    words, _, unit = name.rpartition("_")
-    if unit in _UNITS:
-        return f"{escape(words.replace('_', ' '))} <small>{_UNITS[unit]}</small>"
-    return escape(name.replace("_", " "))
+    words, unit = heading(name)
+    return f"{escape(words)} <small>{unit}</small>" if unit else escape(words)
 
 
 def _digits(column: pl.Series) -> int:

@@ -38,7 +38,9 @@ class Store:
     memory: str = "512MB"
 
     @contextmanager
-    def read(self, *, memory: str | None = None, threads: int | None = None, share: float = 1.0) -> Iterator[Reading]:
+    def read(
+        self, *, memory: str | None = None, threads: int | None = None, share: float = 1.0, or_empty: bool = False
+    ) -> Iterator[Reading]:
         """Open the store for reading; writers wait until the block ends, so keep it short or export.
 
         Parameters
@@ -47,6 +49,8 @@ class Store:
             What DuckDB may take, where it is not what the store was made with.
         share
             The part of the memory that DuckDB gets; the caller keeps the rest.
+        or_empty
+            Whether to read empty tables where there is no store yet, for a page or a report of it.
 
         Raises
         ------
@@ -54,6 +58,11 @@ class Store:
             There is no store, it is held, newer than this version, or broken.
         """
         if not self.path.exists():
+            if or_empty:
+                with duckdb.connect() as connection:
+                    migrate(connection, self.path)
+                    yield Reading(connection)
+                return
             raise StoreMissing(
                 f"There is no store at {self.path} yet.",
                 next="Import a feed first: wellprod import URL, or wellprod demo.",
