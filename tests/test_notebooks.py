@@ -28,7 +28,7 @@ def test_a_notebook_holds_a_title_parameters_and_calls(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    assert notebook.metadata.keys() <= {"kernelspec", "language_info"}
+    assert notebook.metadata.keys() <= {"kernelspec", "language_info", "title", "voila"}
     assert notebook.metadata.kernelspec.name == "python3"
     assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
     assert sum("parameters" in cell.metadata.get("tags", ()) for cell in notebook.cells) <= 1

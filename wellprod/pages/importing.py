@@ -20,6 +20,7 @@ from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
 from wellprod.text import duration, number
 
+_UPLOADS_SECONDS = 1.0
 _SHOWN_RECORDS = 10
 _SHOWN_REJECTS = 20
 _SAMPLE_COLUMNS = (
@@ -69,6 +70,7 @@ class ImportPage(parts.Page):
         )
         parts.show(self._found, False)
         self._checked()
+        self.run(self._watch_uploads())
         self.run(watch_jobs(self._job.ledger, self._on_jobs, lambda error: self._message.put(_notice(error))))
 
     def _checked(self) -> None:
@@ -84,7 +86,6 @@ class ImportPage(parts.Page):
         self._message.put(problem)
 
     def _on_jobs(self) -> bool:
-        self._form.offer_files()
         newest = self._job.ledger.jobs(kind="import", limit=1)
         if newest and (self._job.job_id is None or newest[0].is_active):
             self._job.job_id = newest[0].job_id
@@ -93,6 +94,11 @@ class ImportPage(parts.Page):
         if self._message.value == _ANOTHER_RUNS and not active:
             self._message.put("")
         return active
+
+    async def _watch_uploads(self) -> None:
+        while True:
+            self._form.offer_files()
+            await asyncio.sleep(_UPLOADS_SECONDS)
 
     def _on_start(self) -> None:
         try:
