@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from html import escape
+
+_UNITS = {"kbbl": "kbbl", "mmscf": "MMscf", "kbd": "kbd", "mmcfd": "mmcfd"}
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
@@ -32,3 +36,34 @@ def duration(seconds: float | None) -> str:
 def moment(seconds: float | None) -> str:
     """Give seconds since 1970 as local date and time; nothing for None."""
     return "" if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def heading(name: str) -> tuple[str, str]:
+    """Give the words of a column's name, and the unit behind them or nothing: ``oil_kbbl`` is oil, kbbl."""
+    words, _, unit = name.rpartition("_")
+    return (words.replace("_", " "), _UNITS[unit]) if unit in _UNITS else (name.replace("_", " "), "")
+
+
+def html_pairs(pairs: Mapping[str, str]) -> str:
+    """Give names with their values as an HTML table; what holds `<` or `&` shows as it is."""
+    rows = "".join(
+        f'<tr><th scope="row"{_side(False)}>{escape(name)}</th><td{_side(False)}>{escape(value)}</td></tr>'
+        for name, value in pairs.items()
+    )
+    return f'<table class="wellprod pairs"><tbody>{rows}</tbody></table>'
+
+
+def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, figures: Sequence[bool]) -> str:
+    """Give rows as an HTML table; the columns that are `figures` stand at the right."""
+    sides = [_side(is_figure) for is_figure in figures]
+    head = "".join(f'<th scope="col"{side}>{escape(text)}</th>' for side, text in zip(sides, headings, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{side}>{escape(text)}</td>' for side, text in zip(sides, row, strict=True))}</tr>"
+        for row in rows
+    )
+    return f'<table class="wellprod"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _side(is_figure: bool) -> str:
+    """Give where the text of a cell stands: said in the cell, since JupyterLab has rules for cells of its own."""
+    return ' class="figure" style="text-align: right"' if is_figure else ' style="text-align: left"'

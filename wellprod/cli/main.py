@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from wellprod.cli import demo, jobs, screen, work
 from wellprod.cli.options import AsJson, Background, Fields, FirstMonth, LastMonth, Wells, print_json, read_settings
 from wellprod.errors import UsageError, WellprodError, redact
-from wellprod.text import number, size
+from wellprod.text import size
 
 app = typer.Typer(
     name="wellprod",
@@ -114,17 +114,12 @@ def import_(
     from wellprod.ingest import ImportRequest, start_import, trigger_import
 
     settings = read_settings()
-    address = source or settings.feed_url
-    if address is None:
-        raise UsageError(
-            "There is nothing to import.",
-            next="Give a feed or a file: wellprod import URL, or set WELLPROD_FEED_URL.",
-        )
-    request = ImportRequest(
-        address,
-        profile=profile or settings.feed_profile,
-        page_size=settings.page_size if page_size is None else page_size,
-        paging=_paging(paging),
+    request = ImportRequest.from_settings(
+        settings,
+        source,
+        profile=profile,
+        page_size=page_size,
+        paging=paging,
         start_page=start_page,
         max_pages=max_pages,
         since=since,
@@ -134,12 +129,6 @@ def import_(
     with work.watched_import() as watching:
         summary = start_import(request, settings, **watching)
     return work.end_import(summary, settings, as_json)
-
-
-def _paging(text: str) -> Literal["server", "skip"]:
-    if text not in ("server", "skip"):
-        raise UsageError(f"paging {text!r} is not allowed; it must be 'server' or 'skip'.")
-    return "skip" if text == "skip" else "server"
 
 
 @app.command()
@@ -194,22 +183,8 @@ def stats(as_json: AsJson = False) -> int:
             }
         )
         return 0
-    months = (
-        f"{found.first_month:%Y-%m} to {found.last_month:%Y-%m}" if found.first_month and found.last_month else "none"
-    )
-    reporting = number(found.wells_in_last_month)
-    screen.show_pairs(
-        {
-            "Records": number(found.records),
-            "Fields": number(found.fields),
-            "Wells": f"{number(found.wells)}, of which {reporting} reported the last month",
-            "Months": months,
-            "Sources": ", ".join(found.data_sources) or "none",
-            "Restated": f"{number(found.restated_versions)} older versions kept",
-            "Rejected": f"{number(found.rejected_rows)} rows kept with their reason",
-            "Store": f"{settings.store_path} ({size(settings.store_path.stat().st_size)})",
-        }
-    )
+    size_now = size(settings.store_path.stat().st_size)
+    screen.show_pairs({**found.as_pairs(), "Store": f"{settings.store_path} ({size_now})"})
     return 0
 
 

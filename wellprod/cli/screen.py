@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from wellprod.text import duration, moment, number
+from wellprod.text import duration, heading, moment, number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -157,28 +157,10 @@ def show_jobs(jobs: list[Job], ledger: Path) -> None:
 def show_job(job: Job) -> None:
     """Show one job whole."""
     table = _grid()
-    table.add_row("Job", job.job_id)
-    table.add_row("Kind", job.kind)
-    table.add_row("Status", f"[bold {_COLOURS[job.status]}]{job.status}[/]")
-    table.add_row("Started", moment(job.started_at))
-    table.add_row("Took", duration(job.execution_time_seconds))
-    for name, value in job.parameters.items():
-        if value not in (None, [], {}):
-            table.add_row(name.replace("_", " ").capitalize(), escape(str(value)))
-    for name, value in (job.progress or {}).items():
-        if value is not None:
-            shown = (
-                number(value, 0 if float(value).is_integer() else 1) if isinstance(value, int | float) else str(value)
-            )
-            table.add_row(name.replace("_", " ").capitalize(), escape(shown))
-    for name, value in ((job.summary or {}).get("import_summary") or {}).items():
-        if value:
-            table.add_row(name.replace("_", " ").capitalize(), escape(_counts(value)))
+    for name, value in job.as_pairs().items():
+        is_status = name == "Status"
+        table.add_row(name, f"[bold {_COLOURS[job.status]}]{value}[/]" if is_status else escape(value))
     out.print(table)
-    for warning in (job.summary or {}).get("warnings", ()):
-        _say(out, f"[yellow]Warning:[/] {escape(warning)}")
-    if job.error:
-        show_error(job.error)
 
 
 def show_table(title: str, frame: pl.DataFrame) -> None:
@@ -212,9 +194,8 @@ def show_pairs(pairs: Mapping[str, str]) -> None:
 
 
 def _heading(name: str) -> str:
-    units = {"kbbl": "kbbl", "mmscf": "MMscf", "kbd": "kbd", "mmcfd": "mmcfd"}
-    words, _, unit = name.rpartition("_")
-    return f"{words.replace('_', ' ')}\n({units[unit]})" if unit in units else name.replace("_", " ")
+    words, unit = heading(name)
+    return f"{words}\n({unit})" if unit else words
 
 
 def _grid() -> Table:

@@ -74,6 +74,26 @@ class ImportRequest:
             if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-01)?", self.since):
                 raise UsageError(f"since {self.since!r} is not allowed; it must be a month such as 2024-01.")
 
+    @classmethod
+    def from_settings(cls, settings: Settings, source: str | None = None, **given: Any) -> ImportRequest:
+        """Make a request of what is `given`; source, profile and page size that are None come from the settings.
+
+        Raises
+        ------
+        UsageError
+            There is no source, or a value is not allowed.
+        """
+        address = source or settings.feed_url
+        if address is None:
+            raise UsageError(
+                "There is nothing to import.",
+                next="Give a feed or a file, such as: wellprod import URL; or set WELLPROD_FEED_URL.",
+            )
+        given["profile"] = given.get("profile") or settings.feed_profile
+        if given.get("page_size") is None:
+            given["page_size"] = settings.page_size
+        return cls(address, **given)
+
     @property
     def is_file(self) -> bool:
         """Whether the source is a file and not an address."""

@@ -1,7 +1,17 @@
 """Jobs: long work with a name, a state and a history."""
 
 from wellprod.jobs.background import start_in_background
-from wellprod.jobs.ledger import SINGLE_IMPORT_RULE, Job, Ledger, Status
+from wellprod.jobs.job import Job, Jobs, Status
+from wellprod.jobs.ledger import SINGLE_IMPORT_RULE, Ledger
 from wellprod.jobs.process import ProcessMark, peak_memory_mb
 
-__all__ = ["SINGLE_IMPORT_RULE", "Job", "Ledger", "ProcessMark", "Status", "peak_memory_mb", "start_in_background"]
+__all__ = [
+    "SINGLE_IMPORT_RULE",
+    "Job",
+    "Jobs",
+    "Ledger",
+    "ProcessMark",
+    "Status",
+    "peak_memory_mb",
+    "start_in_background",
+]
