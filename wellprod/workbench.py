@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ from wellprod.settings import load_settings
 from wellprod.store import Store
 from wellprod.text import html_pairs, size
 
-Names = str | int | Sequence[str | int]
+Names = str | int | Iterable[str | int]
 """One name or code, or several."""
 
 Paging = Literal["server", "skip"]
