@@ -4,7 +4,7 @@ from wellprod.export.downloads import delete_download, downloads
 from wellprod.export.formats import FORMATS
 from wellprod.export.request import ExportRequest
 from wellprod.export.run import ExportResult, run_export
-from wellprod.export.start import export_records, resume_export, trigger_export
+from wellprod.export.start import export_records, resume_export, trigger_export, trigger_export_again
 
 __all__ = [
     "FORMATS",
@@ -16,4 +16,5 @@ __all__ = [
     "resume_export",
     "run_export",
     "trigger_export",
+    "trigger_export_again",
 ]

@@ -69,16 +69,34 @@ def resume_export(
     UsageError
         It is no export, or is completed.
     """
-    ledger = Ledger(settings.jobs_path)
-    job = ledger.get(job_id)
-    if job.kind != "export" or job.status == Status.COMPLETED:
-        raise UsageError(f"The job {job_id} is a {job.status} {job.kind}; there is nothing to export again.")
-    return run_export(
-        ledger.claim(job.job_id), ExportRequest.from_parameters(job.parameters), settings, on_progress=on_progress
-    )
+    job = _claimed(job_id, settings, Status.RUNNING)
+    return run_export(job, ExportRequest.from_parameters(job.parameters), settings, on_progress=on_progress)
+
+
+def trigger_export_again(job_id: str, settings: Settings) -> str:
+    """Run a stopped export from its beginning in a process of its own, and give its whole job id.
+
+    Raises
+    ------
+    JobNotFound, BusinessRuleViolation, UsageError
+        As for `resume_export`.
+    JobError
+        No process can be started.
+    """
+    job = _claimed(job_id, settings, Status.PENDING)
+    start_in_background(job, Ledger(settings.jobs_path), settings)
+    return job.job_id
 
 
 def _entered(request: ExportRequest, settings: Settings, status: Status) -> Job:
     with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
         request.selection.condition(reading)
     return Ledger(settings.jobs_path).create("export", request.as_parameters(), status=status)
+
+
+def _claimed(job_id: str, settings: Settings, status: Status) -> Job:
+    ledger = Ledger(settings.jobs_path)
+    job = ledger.get(job_id)
+    if job.kind != "export" or job.status == Status.COMPLETED:
+        raise UsageError(f"The job {job_id} is a {job.status} {job.kind}; there is nothing to export again.")
+    return ledger.claim(job.job_id, status=status)

@@ -18,6 +18,7 @@ from filelock import FileLock
 from wellprod.errors import BusinessRuleViolation, JobError, JobNotFound
 from wellprod.jobs.job import ACTIVE, Job, Status
 from wellprod.jobs.process import ProcessMark
+from wellprod.settings import LOGS
 
 SINGLE_IMPORT_RULE = "SINGLE_IMPORT_RULE"
 _SILENT_SECONDS = 60.0
@@ -271,8 +272,10 @@ class Ledger:
             silent = time.time() - row.heartbeat_at > _SILENT_SECONDS
             if mark.is_alive if mark.is_here else not silent:
                 continue
+            log = self.path.parent / LOGS / f"{row.job_id}.log"
             error = JobError(
-                f"The process of this job (number {row.pid} on {row.host}) has ended without finishing it.",
+                f"The process of this job (number {row.pid} on {row.host}) has ended without finishing it."
+                + (f" Its last words are in {log}." if log.exists() and log.stat().st_size else ""),
                 next=f"What was stored is whole; go on with: wellprod jobs resume {row.job_id}",
             )
             same_run = (
