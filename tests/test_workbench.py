@@ -207,7 +207,7 @@ def test_rejects_and_raw_text_are_shown_as_text(tmp_path: Path) -> None:
         summary = bench.start_import(f"{url}/Wells")
     assert "&lt;script&gt;" in shown and "<script>" not in shown
     rejects = bench.rejects(summary.job_id[:8])
-    assert rejects.columns == ["page", "row_number", "reason", "raw_row"]
+    assert rejects.columns == ["reason", "page", "row_number", "raw_row"]
     assert json.loads(rejects["raw_row"][0]) == rows[1]
 
 
@@ -215,7 +215,7 @@ def test_jobs_show_as_a_table_and_one_by_one(bench: Workbench) -> None:
     """Newest first, with status, records and time; one job shows what was asked and what became of it."""
     import_id = bench.jobs(kind="import")[-1].job_id
     job = bench.job(import_id[:8])
-    assert re.fullmatch(rf"<Job {import_id}: import, COMPLETED, {WELLS.height:,} records, [\d.]+ s>", repr(job))
+    assert re.fullmatch(rf"<Job {import_id}: import, COMPLETED, {WELLS.height:,} records, [\d.]+ m?s>", repr(job))
     assert bench.jobs(kind="import")._repr_html_().count("<tr>") == 2
     assert f"{WELLS.height:,}" in job._repr_html_() and "New records" in job._repr_html_()
     assert bench.cancel(import_id).status == Status.COMPLETED

@@ -10,6 +10,7 @@ import polars as pl
 
 from wellprod.analysis import overview as totals
 from wellprod.analysis.overview import Overview
+from wellprod.analysis.rejects import rejected_rows
 from wellprod.analysis.selection import Selection, selected_records
 from wellprod.errors import WellprodError
 from wellprod.export import ExportRequest, ExportResult, export_records, resume_export
@@ -283,10 +284,10 @@ class Workbench:
         return resume_import(job.job_id, self.settings)
 
     def rejects(self, job_id: str) -> pl.DataFrame:
-        """Give the rows that an import could not store: page, row_number (from 0), reason, raw_row (JSON text)."""
+        """Give the rows that an import could not store: reason, page, row_number (from 0), raw_row (JSON text)."""
         job = self.ledger.get(job_id)
         with self.store.read() as reading:
-            return totals.rejected_rows(reading, job.job_id)
+            return rejected_rows(reading, job.job_id)
 
     # What goes out
 

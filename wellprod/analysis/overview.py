@@ -143,14 +143,6 @@ def monthly_volumes(reading: Reading, selection: Selection | None = None) -> pl.
     )
 
 
-def rejected_rows(reading: Reading, job_id: str) -> pl.DataFrame:
-    """Give the rows that an import could not store, in their order: page, row_number (from 0), reason, raw_row."""
-    return reading.table(
-        "SELECT page, row_number, reason, raw_row FROM rejected_rows WHERE job_id = ?::UUID ORDER BY page, row_number",
-        [job_id],
-    )
-
-
 def largest_wells(reading: Reading, count: int = 10) -> pl.DataFrame:
     """Give the wells with the most oil so far: names, months, cum_oil_kbbl, cum_gas_mmscf, peak_oil_kbd.
 

@@ -48,16 +48,6 @@ def resume(job_id: str, settings: Settings, as_json: bool) -> int:
     return end_import(summary, settings, as_json)
 
 
-def trigger_resume(job_id: str, settings: Settings) -> str:
-    """Go on with a stopped job in a process of its own; give its whole id."""
-    from wellprod import export, ingest
-    from wellprod.jobs import Ledger
-
-    if Ledger(settings.jobs_path).get(job_id).kind == "export":
-        return export.trigger_export_again(job_id, settings)
-    return ingest.trigger_resume(job_id, settings)
-
-
 def run_pending(job_id: str, settings: Settings) -> int:
     """Run a job that was triggered to run in the background, in this process."""
     from wellprod.export import resume_export

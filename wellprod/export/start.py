@@ -74,14 +74,12 @@ def resume_export(
 
 
 def trigger_export_again(job_id: str, settings: Settings) -> str:
-    """Run a stopped export from its beginning in a process of its own, and give its whole job id.
+    """Run a stopped export again in a process of its own, and give its whole job id.
 
     Raises
     ------
-    JobNotFound, BusinessRuleViolation, UsageError
-        As for `resume_export`.
-    JobError
-        No process can be started.
+    JobNotFound, BusinessRuleViolation, UsageError, JobError
+        As for `resume_export`, or no process can be started.
     """
     job = _claimed(job_id, settings, Status.PENDING)
     start_in_background(job, Ledger(settings.jobs_path), settings)
