@@ -1,4 +1,4 @@
-"""The notebooks: kept small and clean, and run from top to bottom in a real kernel."""
+"""The tour: small and clean, and run from top to bottom in a real kernel."""
 
 from __future__ import annotations
 
@@ -32,10 +32,9 @@ def executed(notebook: Path, settings: Settings, folder: Path) -> tuple[int, dic
     return done.returncode, {cell["id"]: cell.get("outputs", []) for cell in cells}
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_notebook_is_small_and_clean(path: Path) -> None:
+def test_the_tour_is_small_and_clean() -> None:
     """A title, at most one cell of parameters, a few lines a cell, no function, no output, cell ids, our kernel."""
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(TOUR, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
     assert notebook.metadata.kernelspec.name == "python3"
