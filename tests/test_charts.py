@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from wellprod.analysis import charts
-from wellprod.analysis.overview import monthly_volumes, overview, rejects_by_reason
+from wellprod.analysis.overview import monthly_volumes, overview
+from wellprod.analysis.rejects import rejects_by_reason
 from wellprod.analysis.tables import Table
 from wellprod.demo import create_app, running
 from wellprod.errors import ImportFailed

@@ -35,7 +35,7 @@ def test_a_notebook_holds_a_title_parameters_and_calls(path: Path) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert not cell.outputs and cell.execution_count is None
-            assert not SQL.search(cell.source)
+            assert path.stem == "tour" or not SQL.search(cell.source)  # the tour shows how to ask in SQL
             defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
             assert not any(isinstance(node, defined) for node in ast.walk(ast.parse(cell.source)))
 

@@ -1,9 +1,12 @@
 """wellprod: oil and gas well production, from a feed into DuckDB, and out as files.
 
 >>> import wellprod
->>> settings = wellprod.load_settings()
->>> wellprod.start_import(wellprod.ImportRequest("https://host/odata/WellProduction"), settings)  # doctest: +SKIP
->>> wellprod.export_records(wellprod.ExportRequest(), settings)  # doctest: +SKIP
+>>> bench = wellprod.Workbench()
+>>> bench.start_import("https://host/odata/WellProduction")  # doctest: +SKIP
+>>> bench.wells().head(10)  # doctest: +SKIP
+>>> bench.export("tupi.csv", fields="Tupi")  # doctest: +SKIP
+
+A program that runs unattended takes the parts one by one: `load_settings`, an `ImportRequest`, `start_import`.
 """
 
 from importlib import import_module
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from wellprod.ingest import ImportRequest, resume_import, start_import
     from wellprod.settings import Settings, load_settings
     from wellprod.store import Store
+    from wellprod.workbench import Workbench
 
 _HOMES = {
     "ExportRequest": "wellprod.export",
@@ -24,6 +28,7 @@ _HOMES = {
     "Settings": "wellprod.settings",
     "Store": "wellprod.store",
     "WellprodError": "wellprod.errors",
+    "Workbench": "wellprod.workbench",
     "export_records": "wellprod.export",
     "load_settings": "wellprod.settings",
     "resume_import": "wellprod.ingest",
@@ -37,6 +42,7 @@ __all__ = [
     "Settings",
     "Store",
     "WellprodError",
+    "Workbench",
     "export_records",
     "load_settings",
     "resume_import",

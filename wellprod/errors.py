@@ -83,6 +83,12 @@ class WellprodError(Exception):
         """Give code, message, next step and details as plain values, for JSON and job rows."""
         return {"code": self.code, "message": self.message, "next": self.next, **self.details}
 
+    def _render_traceback_(self) -> list[str]:
+        """Give what IPython shows in place of a traceback: what happened, and what to do next."""
+        red, bold, plain = "\x1b[1;31m", "\x1b[1m", "\x1b[0m"
+        told = [f"{red}{type(self).__name__}:{plain} {self.message}"]
+        return [*told, f"{bold}Next:{plain} {self.next}"] if self.next else told
+
 
 class UsageError(WellprodError):
     """The caller gave a value that is not allowed."""

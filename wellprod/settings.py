@@ -25,6 +25,7 @@ from wellprod.errors import SettingsError, redact
 
 PAGE_SIZES = range(1, 5001)
 PREFIX = "WELLPROD_"
+LOGS = "logs"
 
 
 CREDENTIALS_FILE = "credentials.env"
@@ -157,7 +158,7 @@ class Settings(BaseSettings):
     @property
     def logs_path(self) -> Path:
         """The folder of what background jobs log."""
-        return self.home / "logs"
+        return self.home / LOGS
 
     @property
     def downloads_path(self) -> Path:

@@ -61,16 +61,24 @@ def heading(name: str) -> tuple[str, str]:
 
 def html_pairs(pairs: Mapping[str, str]) -> str:
     """Give names with their values as an HTML table; what holds `<` or `&` shows as it is."""
-    rows = "".join(f'<tr><th scope="row">{escape(n)}</th><td>{escape(v)}</td></tr>' for n, v in pairs.items())
+    rows = "".join(
+        f'<tr><th scope="row"{_side(False)}>{escape(name)}</th><td{_side(False)}>{escape(value)}</td></tr>'
+        for name, value in pairs.items()
+    )
     return f'<table class="wellprod pairs"><tbody>{rows}</tbody></table>'
 
 
 def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, figures: Sequence[bool]) -> str:
     """Give rows as an HTML table; the columns that are `figures` stand at the right."""
-    kinds = [' class="figure"' if is_figure else "" for is_figure in figures]
-    head = "".join(f'<th scope="col"{kind}>{escape(text)}</th>' for kind, text in zip(kinds, headings, strict=True))
+    sides = [_side(is_figure) for is_figure in figures]
+    head = "".join(f'<th scope="col"{side}>{escape(text)}</th>' for side, text in zip(sides, headings, strict=True))
     body = "".join(
-        f"<tr>{''.join(f'<td{kind}>{escape(text)}</td>' for kind, text in zip(kinds, row, strict=True))}</tr>"
+        f"<tr>{''.join(f'<td{side}>{escape(text)}</td>' for side, text in zip(sides, row, strict=True))}</tr>"
         for row in rows
     )
     return f'<table class="wellprod"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _side(is_figure: bool) -> str:
+    """Give where the text of a cell stands: said in the cell, since JupyterLab has rules for cells of its own."""
+    return ' class="figure" style="text-align: right"' if is_figure else ' style="text-align: left"'

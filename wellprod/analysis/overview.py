@@ -8,11 +8,28 @@ from typing import Any
 
 import polars as pl
 
+from wellprod.analysis.selection import Selection
 from wellprod.store import Reading
 from wellprod.text import html_pairs, number
 
+_VOLUMES = ", ".join(
+    f"sum({rate} * day(last_day(production_period))) AS {{0}}{volume}"
+    for rate, volume in {
+        "oil_production_kbd": "oil_kbbl",
+        "gas_production_mmcfd": "gas_mmscf",
+        "water_production_kbd": "water_kbbl",
+    }.items()
+)
+"""A month's volume is its calendar-day rate times the days of the month; what was not reported adds nothing, and
+where nothing was reported there is none."""
 
-@dataclass(frozen=True, slots=True)
+_EXTENT = (
+    "count(DISTINCT production_period) AS months, min(production_period) AS first_month,"
+    f" max(production_period) AS last_month, {_VOLUMES.format('cum_')}"
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Overview:
     """The extent of the store."""
 
@@ -35,17 +52,23 @@ class Overview:
 
     def as_pairs(self) -> dict[str, str]:
         """Give it as people read it."""
-        months = f"{self.first_month:%Y-%m} to {self.last_month:%Y-%m}" if self.first_month and self.last_month else ""
         reporting = f", of which {number(self.wells_in_last_month)} reported the last month" if self.wells else ""
         return {
             "Records": number(self.records),
             "Fields": number(self.fields),
             "Wells": number(self.wells) + reporting,
-            "Months": months or "none",
+            "Months": self._months() or "none",
             "Sources": ", ".join(self.data_sources) or "none",
             "Restated": f"{number(self.restated_versions)} older versions kept",
             "Rejected": f"{number(self.rejected_rows)} rows kept with their reason",
         }
+
+    def _months(self) -> str:
+        return f"{self.first_month:%Y-%m} to {self.last_month:%Y-%m}" if self.first_month and self.last_month else ""
+
+    def __repr__(self) -> str:
+        counts = f"{number(self.records)} records, {number(self.fields)} fields, {number(self.wells)} wells"
+        return f"<Overview: {', '.join(part for part in (counts, self._months()) if part)}>"
 
     def _repr_html_(self) -> str:
         return html_pairs(self.as_pairs())
@@ -69,6 +92,57 @@ def overview(reading: Reading) -> Overview:
     )
 
 
+def field_totals(reading: Reading) -> pl.DataFrame:
+    """Give each field, the one with the most oil first: field_code, field_name, data_source, wells, and its extent.
+
+    The extent is months, first_month, last_month (first days of months), cum_oil_kbbl, cum_gas_mmscf, cum_water_kbbl.
+    """
+    return reading.table(
+        "SELECT field_code, max_by(field_name, production_period) AS field_name, data_source,"
+        f" count(DISTINCT well_code) AS wells, {_EXTENT} FROM production GROUP BY data_source, field_code"
+        " ORDER BY cum_oil_kbbl DESC NULLS LAST, field_code, data_source"
+    )
+
+
+def well_totals(reading: Reading, selection: Selection | None = None) -> pl.DataFrame:
+    """Give each well of a selection, the one with the most oil first.
+
+    Columns well_code, well_reference, well_name, field_name, data_source, and its extent as for `field_totals`; names
+    are the latest ones.
+
+    Raises
+    ------
+    SelectionError
+        A field or well is not in the store.
+    """
+    condition, parameters = (selection or Selection()).condition(reading)
+    names = ", ".join(f"max_by({n}, production_period) AS {n}" for n in ("well_reference", "well_name", "field_name"))
+    return reading.table(
+        f"SELECT well_code, {names}, data_source, {_EXTENT} FROM production WHERE {condition}"
+        " GROUP BY data_source, well_code ORDER BY cum_oil_kbbl DESC NULLS LAST, well_code, data_source",
+        parameters,
+    )
+
+
+def monthly_volumes(reading: Reading, selection: Selection | None = None) -> pl.DataFrame:
+    """Give a selection month by month: production_period, oil_kbbl, gas_mmscf, water_kbbl, wells.
+
+    A month's volume is its calendar-day rate times the days of the month; what was not reported adds nothing, and a
+    month in which nobody reported a phase has null for it. `wells` have a record in the month.
+
+    Raises
+    ------
+    SelectionError
+        A field or well is not in the store.
+    """
+    condition, parameters = (selection or Selection()).condition(reading)
+    return reading.table(
+        f"SELECT production_period, {_VOLUMES.format('')}, count(DISTINCT (data_source, well_code)) AS wells"
+        f" FROM production WHERE {condition} GROUP BY production_period ORDER BY production_period",
+        parameters,
+    )
+
+
 def largest_wells(reading: Reading, count: int = 10) -> pl.DataFrame:
     """Give the wells with the most oil so far: names, months, cum_oil_kbbl, cum_gas_mmscf, peak_oil_kbd.
 
@@ -83,30 +157,4 @@ def largest_wells(reading: Reading, count: int = 10) -> pl.DataFrame:
         " FROM production GROUP BY data_source, well_code"
         " ORDER BY cum_oil_kbbl DESC NULLS LAST, well_code LIMIT ?",
         [count],
-    )
-
-
-def monthly_volumes(reading: Reading) -> pl.DataFrame:
-    """Give all wells together, month by month: production_period, oil_kbbl, gas_mmscf, water_kbbl, wells.
-
-    A month's volume is its calendar-day rate times the days of the month; what was not reported adds nothing, and a
-    month in which nobody reported a phase has null for it.
-    """
-    return reading.table(
-        "SELECT production_period,"
-        " sum(oil_production_kbd * day(last_day(production_period))) AS oil_kbbl,"
-        " sum(gas_production_mmcfd * day(last_day(production_period))) AS gas_mmscf,"
-        " sum(water_production_kbd * day(last_day(production_period))) AS water_kbbl,"
-        " count(DISTINCT (data_source, well_code)) AS wells"
-        " FROM production GROUP BY production_period ORDER BY production_period"
-    )
-
-
-def rejects_by_reason(reading: Reading, job_id: str) -> pl.DataFrame:
-    """Give the rows that an import could not store: reason, rows, first_page, and one of them as it came."""
-    return reading.table(
-        "SELECT split_part(reason, ':', 1) AS reason, count(*) AS rows, min(page) AS first_page,"
-        " left(min_by(raw_row, (page, row_number)), 300) AS one_of_them"
-        " FROM rejected_rows WHERE job_id = ?::UUID GROUP BY 1 ORDER BY 2 DESC, 1",
-        [job_id],
     )

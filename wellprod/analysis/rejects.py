@@ -19,3 +19,13 @@ def rejected_rows(reading: Reading, job_id: str, *, rows_per_reason: int | None 
         " ORDER BY page, row_number",
         [job_id],
     )
+
+
+def rejects_by_reason(reading: Reading, job_id: str) -> pl.DataFrame:
+    """Give the rows that an import could not store: reason, rows, first_page, and one of them as it came."""
+    return reading.table(
+        "SELECT split_part(reason, ':', 1) AS reason, count(*) AS rows, min(page) AS first_page,"
+        " left(min_by(raw_row, (page, row_number)), 300) AS one_of_them"
+        " FROM rejected_rows WHERE job_id = ?::UUID GROUP BY 1 ORDER BY 2 DESC, 1",
+        [job_id],
+    )

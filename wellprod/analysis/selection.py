@@ -8,7 +8,10 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
+import polars as pl
+
 from wellprod.errors import SelectionError
+from wellprod.schema import RECORD
 from wellprod.store import Reading
 
 _FIELD_NAMES = ("field_name",)
@@ -76,6 +79,18 @@ class Selection:
                 parts.append(f"production_period {sign} ?")
                 parameters.append(month)
         return " AND ".join(parts) or "TRUE", parameters
+
+
+def selected_records(reading: Reading, selection: Selection) -> pl.DataFrame:
+    """Give the records of a selection whole, with the columns of the record, in the order of the key.
+
+    Raises
+    ------
+    SelectionError
+        A field or well is not in the store.
+    """
+    batches = reading.records(*selection.condition(reading))
+    return pl.concat([pl.DataFrame(schema=RECORD), *batches])
 
 
 def _codes(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> list[int]:

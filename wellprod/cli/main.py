@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -121,7 +121,7 @@ def import_(
         source,
         profile=profile,
         page_size=page_size,
-        paging=_paging(paging),
+        paging=paging,
         start_page=start_page,
         max_pages=max_pages,
         since=since,
@@ -131,12 +131,6 @@ def import_(
     with work.watched_import() as watching:
         summary = start_import(request, settings, **watching)
     return work.end_import(summary, settings, as_json)
-
-
-def _paging(text: str) -> Literal["server", "skip"]:
-    if text not in ("server", "skip"):
-        raise UsageError(f"paging {text!r} is not allowed; it must be 'server' or 'skip'.")
-    return "skip" if text == "skip" else "server"
 
 
 @app.command()
@@ -191,12 +185,8 @@ def stats(as_json: AsJson = False) -> int:
             }
         )
         return 0
-    screen.show_pairs(
-        {
-            **found.as_pairs(),
-            "Store": f"{settings.store_path} ({size(settings.store_path.stat().st_size)})",
-        }
-    )
+    size_now = size(settings.store_path.stat().st_size)
+    screen.show_pairs({**found.as_pairs(), "Store": f"{settings.store_path} ({size_now})"})
     return 0
 
 

@@ -162,28 +162,10 @@ def show_jobs(jobs: list[Job], ledger: Path) -> None:
 def show_job(job: Job) -> None:
     """Show one job whole."""
     table = _grid()
-    table.add_row("Job", job.job_id)
-    table.add_row("Kind", job.kind)
-    table.add_row("Status", f"[bold {_COLOURS[job.status]}]{job.status}[/]")
-    table.add_row("Started", moment(job.started_at))
-    table.add_row("Took", duration(job.execution_time_seconds))
-    for name, value in job.parameters.items():
-        if value not in (None, [], {}):
-            table.add_row(name.replace("_", " ").capitalize(), escape(str(value)))
-    for name, value in (job.progress or {}).items():
-        if value is not None:
-            shown = (
-                number(value, 0 if float(value).is_integer() else 1) if isinstance(value, int | float) else str(value)
-            )
-            table.add_row(name.replace("_", " ").capitalize(), escape(shown))
-    for name, value in ((job.summary or {}).get("import_summary") or {}).items():
-        if value:
-            table.add_row(name.replace("_", " ").capitalize(), escape(_counts(value)))
+    for name, value in job.as_pairs().items():
+        is_status = name == "Status"
+        table.add_row(name, f"[bold {_COLOURS[job.status]}]{value}[/]" if is_status else escape(value))
     out.print(table)
-    for warning in (job.summary or {}).get("warnings", ()):
-        _say(out, f"[yellow]Warning:[/] {escape(warning)}")
-    if job.error:
-        show_error(job.error)
 
 
 def show_report(result: ReportResult) -> None:

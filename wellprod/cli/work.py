@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from wellprod.cli import screen
 from wellprod.cli.options import print_json
 from wellprod.errors import WellprodError
-from wellprod.text import duration, number, size
 
 if TYPE_CHECKING:
     from wellprod.export import ExportRequest, ExportResult
@@ -112,9 +111,7 @@ def end_export(result: ExportResult, as_json: bool) -> int:
     if as_json:
         print_json(result.as_dict())
     else:
-        took = duration(result.execution_time_seconds)
-        file = f"{result.path} ({size(result.size_bytes)})"
-        screen.show_pairs({"Exported": f"{number(result.records)} records in {took}", "File": file})
+        screen.show_pairs(result.as_pairs())
     return 0
 
 

@@ -20,9 +20,10 @@ from wellprod.jobs import Job, Ledger, Status
 from wellprod.log import get_logger
 from wellprod.settings import Settings
 from wellprod.store import Store
+from wellprod.text import duration, html_pairs, number, size
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ExportResult:
     """A file that was written; sizes in bytes, times in seconds."""
 
@@ -39,6 +40,19 @@ class ExportResult:
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, as `wellprod export --json` prints it."""
         return {**asdict(self), "status": str(self.status)}
+
+    def as_pairs(self) -> dict[str, str]:
+        """Give it as people read it."""
+        return {
+            "Exported": f"{number(self.records)} records in {duration(self.execution_time_seconds)}",
+            "File": f"{self.path} ({size(self.size_bytes)})",
+        }
+
+    def __repr__(self) -> str:
+        return f"<ExportResult: {number(self.records)} records in {self.path} ({size(self.size_bytes)})>"
+
+    def _repr_html_(self) -> str:
+        return html_pairs(self.as_pairs())
 
 
 _SORTING_SHARE = 0.6  # of the memory; the rest is for the batches and what runs them

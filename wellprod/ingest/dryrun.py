@@ -16,11 +16,14 @@ from wellprod.ingest.source import Source, first_place
 from wellprod.ingest.state import ImportState
 from wellprod.schema import CONTENT
 from wellprod.settings import Settings
+from wellprod.text import duration, html_pairs, html_table, number
+
+_REJECTS_SHOWN = 10
 
 _ATTEMPTS = 2  # somebody waits for it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DryRun:
     """What the first page holds.
 
@@ -47,6 +50,33 @@ class DryRun:
     def expected_pages(self) -> int | None:
         """Pages that the whole import would have, if all were as long as this one."""
         return math.ceil(self.expected_records / self.rows) if self.expected_records and self.rows else None
+
+    def as_pairs(self) -> dict[str, str]:
+        """Give it as people read it."""
+        count, pages = self.expected_records, self.expected_pages
+        whole = f"{number(count)} records{f', {number(pages)} pages' if pages else ''}" if count is not None else ""
+        pairs = {
+            "Profile": self.profile or "none",
+            "First page": f"{number(self.rows)} rows in {duration(self.seconds)}",
+            "Records": number(self.records.height),
+            "Rejected": number(self.rejects.height),
+            "Findings": ", ".join(f"{name} ({number(n)})" for name, n in self.findings.items()),
+            "The whole": whole,
+            "Warnings": " ".join(self.warnings),
+            "Stored": "nothing; this was a dry run",
+        }
+        return {name: text for name, text in pairs.items() if text}
+
+    def __repr__(self) -> str:
+        found = f"{number(self.records.height)} records, {number(self.rejects.height)} rejected"
+        return f"<DryRun of one page: {found}, profile {self.profile}; nothing stored>"
+
+    def _repr_html_(self) -> str:
+        shown = self.rejects.head(_REJECTS_SHOWN)
+        rows = [tuple("" if value is None else str(value) for value in row) for row in shown.iter_rows()]
+        figures = [kind.is_numeric() for kind in shown.dtypes]
+        rejects = html_table([name.replace("_", " ") for name in shown.columns], rows, figures=figures) if rows else ""
+        return html_pairs(self.as_pairs()) + rejects
 
 
 def dry_run(request: ImportRequest, settings: Settings, *, shown_rows: int = 20) -> DryRun:

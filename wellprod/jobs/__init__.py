@@ -1,13 +1,15 @@
 """Jobs: long work with a name, a state and a history."""
 
 from wellprod.jobs.background import start_in_background
-from wellprod.jobs.ledger import SINGLE_IMPORT_RULE, SUMMARY_MIME, Job, Ledger, Status
+from wellprod.jobs.job import Job, Jobs, Status
+from wellprod.jobs.ledger import SINGLE_IMPORT_RULE, SUMMARY_MIME, Ledger
 from wellprod.jobs.process import ProcessMark, peak_memory_mb
 
 __all__ = [
     "SINGLE_IMPORT_RULE",
     "SUMMARY_MIME",
     "Job",
+    "Jobs",
     "Ledger",
     "ProcessMark",
     "Status",

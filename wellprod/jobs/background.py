@@ -7,7 +7,8 @@ import sys
 import threading
 
 from wellprod.errors import JobError
-from wellprod.jobs.ledger import Job, Ledger, Status
+from wellprod.jobs.job import Job, Status
+from wellprod.jobs.ledger import Ledger
 from wellprod.jobs.process import ProcessMark
 from wellprod.settings import Settings
 

@@ -9,8 +9,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,9 @@ import sqlalchemy as sa
 from filelock import FileLock
 
 from wellprod.errors import BusinessRuleViolation, JobError, JobNotFound
+from wellprod.jobs.job import ACTIVE, Job, Status
 from wellprod.jobs.process import ProcessMark
+from wellprod.settings import LOGS
 
 SINGLE_IMPORT_RULE = "SINGLE_IMPORT_RULE"
 SUMMARY_MIME = "application/vnd.wellprod.summary+json"
@@ -27,18 +27,6 @@ _SILENT_SECONDS = 60.0
 _WAIT_SECONDS = 30
 _SHORT_ID = 8
 
-
-class Status(StrEnum):
-    """The states of a job."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-
-_ACTIVE = (Status.PENDING, Status.RUNNING)
 
 _metadata = sa.MetaData()
 _jobs = sa.Table(
@@ -61,7 +49,7 @@ _jobs = sa.Table(
     sa.Column("process_started_at", sa.Double, nullable=False),
     sa.Column("heartbeat_at", sa.Double, nullable=False),
 )
-_is_active = _jobs.c.status.in_([str(status) for status in _ACTIVE])
+_is_active = _jobs.c.status.in_([str(status) for status in ACTIVE])
 _active_import = sa.and_(_jobs.c.kind == "import", _is_active)
 sa.Index(
     "one_import_at_a_time",
@@ -70,40 +58,6 @@ sa.Index(
     sqlite_where=_active_import,
     postgresql_where=_active_import,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One job as the ledger has it; times in seconds since 1970, UTC."""
-
-    job_id: str
-    kind: str
-    status: Status
-    parameters: dict[str, Any]
-    created_at: float
-    started_at: float | None
-    completed_at: float | None
-    runs: int
-    progress: dict[str, Any] | None
-    summary: dict[str, Any] | None
-    error: dict[str, Any] | None
-    cancel_requested: bool
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it runs or waits to be run."""
-        return self.status in _ACTIVE
-
-    @property
-    def execution_time_seconds(self) -> float | None:
-        """Seconds from the start of the last run to its end, or to now."""
-        return None if self.started_at is None else (self.completed_at or time.time()) - self.started_at
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give it as plain values, progress and summary flat beside the rest."""
-        own = {name: getattr(self, name) for name in self.__slots__ if name not in ("progress", "summary")}
-        values = {**own, "status": str(self.status), "execution_time_seconds": self.execution_time_seconds}
-        return {**(self.progress or {}), **(self.summary or {}), **values}
 
 
 class Ledger:
@@ -155,7 +109,7 @@ class Ledger:
         job = self.get(job_id)
         if job.status == Status.COMPLETED:
             return job
-        busy = [Status.RUNNING] if status == Status.RUNNING else list(_ACTIVE)
+        busy = [Status.RUNNING] if status == Status.RUNNING else list(ACTIVE)
         idle = _jobs.update().where(_jobs.c.job_id == job.job_id, _jobs.c.status.not_in(busy))
         waited = _jobs.c.status == Status.PENDING  # a wish to cancel that came meanwhile stays
         cancel = sa.case((waited, _jobs.c.cancel_requested), else_=False)
@@ -207,7 +161,7 @@ class Ledger:
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop, which it does within a page; one that has ended is left as it is."""
         job = self.get(job_id)
-        if job.status in _ACTIVE:
+        if job.status in ACTIVE:
             self._set(job.job_id, cancel_requested=True)
         return self.get(job_id)
 
@@ -325,8 +279,10 @@ class Ledger:
             silent = time.time() - row.heartbeat_at > _SILENT_SECONDS
             if mark.is_alive if mark.is_here else not silent:
                 continue
+            log = self.path.parent / LOGS / f"{row.job_id}.log"
             error = JobError(
-                f"The process of this job (number {row.pid} on {row.host}) has ended without finishing it.",
+                f"The process of this job (number {row.pid} on {row.host}) has ended without finishing it."
+                + (f" Its last words are in {log}." if log.exists() and log.stat().st_size else ""),
                 next=f"What was stored is whole; go on with: wellprod jobs resume {row.job_id}",
             )
             same_run = (

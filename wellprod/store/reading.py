@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from wellprod.errors import UsageError
 from wellprod.schema import KEY, RECORD
 
 SMALLEST_BATCH = 1000
@@ -23,6 +24,24 @@ class Reading:
     def table(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Give the whole answer of a query."""
         return self.connection.execute(query, parameters).pl()
+
+    def answer(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
+        """Give the whole answer of a query that a person wrote.
+
+        Raises
+        ------
+        UsageError
+            DuckDB cannot answer it, or it would change the store; the message is DuckDB's own, with the place.
+        """
+        try:
+            answer: duckdb.DuckDBPyConnection | None = self.connection.execute(query, parameters)
+            return answer.pl() if answer else pl.DataFrame()
+        except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
+            names = "production, production_history, rejected_rows"
+            raise UsageError(
+                f"The query cannot be answered. {error}",
+                next=f"The tables are {names}; DESCRIBE production lists the columns. A query changes nothing.",
+            ) from None
 
     def value(self, query: str, parameters: Sequence[Any] = ()) -> Any:
         """Give the first value of a query's first row, or None when there is no row."""

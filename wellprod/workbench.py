@@ -1,0 +1,350 @@
+"""The workbench of an analyst: one object over the store, the jobs and the files of one home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from wellprod.analysis import overview as totals
+from wellprod.analysis.overview import Overview
+from wellprod.analysis.rejects import rejected_rows
+from wellprod.analysis.selection import Selection, selected_records
+from wellprod.errors import WellprodError
+from wellprod.export import ExportRequest, ExportResult, export_records, resume_export
+from wellprod.ingest import (
+    DryRun,
+    ImportRequest,
+    ImportSummary,
+    Progress,
+    dry_run,
+    resume_import,
+    start_import,
+    trigger_import,
+)
+from wellprod.jobs import Job, Jobs, Ledger
+from wellprod.settings import load_settings
+from wellprod.store import Store
+from wellprod.text import html_pairs, size
+
+Names = str | int | Iterable[str | int]
+"""One name or code, or several."""
+
+Paging = Literal["server", "skip"]
+
+
+class Workbench:
+    """What is in the store, what ran, and what goes in and out; frames are polars.
+
+    >>> bench = Workbench()                                       # doctest: +SKIP
+    >>> bench.start_import("https://host/odata/WellProduction")   # doctest: +SKIP
+    >>> bench.wells(fields="Tupi")                                # doctest: +SKIP
+
+    Rates are calendar-day rates in kbd (thousand barrels a day) and mmcfd (million standard cubic feet a day),
+    volumes are kbbl and MMscf; null means not reported, which is not zero. All failures are `WellprodError` and say
+    what to do next.
+
+    Parameters
+    ----------
+    home
+        Folder of the store; None for `WELLPROD_HOME`, else `data/` beside the nearest `notebooks/`.
+    settings
+        Any other setting by its name in small letters, such as ``page_size=5000``.
+
+    Attributes
+    ----------
+    settings, store, ledger
+        The settings, the store of the records, and the ledger of the jobs.
+
+    Raises
+    ------
+    SettingsError
+        A setting is not allowed.
+    """
+
+    def __init__(self, home: str | Path | None = None, **settings: Any) -> None:
+        self.settings = load_settings(home=home, **settings)
+        self.store = Store(self.settings.store_path, self.settings.store_wait_seconds)
+        self.ledger = Ledger(self.settings.jobs_path)
+
+    # What is there
+
+    def overview(self) -> Overview:
+        """Count the records, fields, wells and months of the store, the restated versions and the rejected rows.
+
+        Raises
+        ------
+        StoreMissing
+            Nothing was imported yet; so for each method that reads.
+        """
+        with self.store.read() as reading:
+            return totals.overview(reading)
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
+        """Answer a query in DuckDB's SQL; ``?`` takes the parameters one by one. It reads only.
+
+        Tables are `production` (the records: field_code, field_name, well_code, well_reference, well_name,
+        production_period, days_on_production, oil_production_kbd, gas_production_mmcfd, liquids_production_kbd,
+        water_production_kbd, data_source, source_data, partition_0, created_at, updated_at, job_id),
+        `production_history` (what restated records said before, with replaced_at and replaced_by) and
+        `rejected_rows` (job_id, page, row_number, reason, raw_row, rejected_at).
+
+        Raises
+        ------
+        UsageError
+            DuckDB cannot answer the query; the message says where.
+        """
+        with self.store.read() as reading:
+            return reading.answer(sql, parameters)
+
+    def records(
+        self, *, fields: Names = (), wells: Names = (), first_month: str | None = None, last_month: str | None = None
+    ) -> pl.DataFrame:
+        """Give records whole, in the order of the key: data source, field, well, month.
+
+        Parameters
+        ----------
+        fields, wells
+            Codes or names, in any letter case; all if none are given.
+        first_month, last_month
+            Months such as ``"2024-01"``, both included.
+
+        Raises
+        ------
+        SelectionError
+            A field, well or month is not there; the message names the nearest. So for each selection.
+        """
+        with self.store.read() as reading:
+            return selected_records(reading, _selection(fields, wells, first_month, last_month))
+
+    def fields(self) -> pl.DataFrame:
+        """Give the fields, the one with the most oil first.
+
+        Columns field_code, field_name, data_source, wells, months, first_month, last_month, cum_oil_kbbl,
+        cum_gas_mmscf, cum_water_kbbl.
+        """
+        with self.store.read() as reading:
+            return totals.field_totals(reading)
+
+    def wells(
+        self, *, fields: Names = (), wells: Names = (), first_month: str | None = None, last_month: str | None = None
+    ) -> pl.DataFrame:
+        """Give the wells of a selection as for `records`, the one with the most oil first.
+
+        Columns well_code, well_reference, well_name, field_name, data_source, months, first_month, last_month,
+        cum_oil_kbbl, cum_gas_mmscf, cum_water_kbbl.
+        """
+        with self.store.read() as reading:
+            return totals.well_totals(reading, _selection(fields, wells, first_month, last_month))
+
+    def monthly_volumes(
+        self, *, fields: Names = (), wells: Names = (), first_month: str | None = None, last_month: str | None = None
+    ) -> pl.DataFrame:
+        """Give a selection as for `records`, added up month by month.
+
+        Columns production_period, oil_kbbl, gas_mmscf, water_kbbl, wells. A volume is the calendar-day rate times the
+        days of the month; null adds nothing.
+        """
+        with self.store.read() as reading:
+            return totals.monthly_volumes(reading, _selection(fields, wells, first_month, last_month))
+
+    # What comes in
+
+    def dry_run(
+        self,
+        source: str | Path | None = None,
+        *,
+        profile: str | None = None,
+        page_size: int | None = None,
+        paging: Paging = "server",
+        start_page: int = 1,
+        since: str | None = None,
+        shown_rows: int = 20,
+    ) -> DryRun:
+        """Read the first page as an import would, and store nothing; parameters are those of `start_import`.
+
+        Raises
+        ------
+        FeedError, ProfileError, UsageError
+            The page cannot be had, no profile fits, or a value is not allowed.
+        """
+        asked = self._asked(
+            source, profile=profile, page_size=page_size, paging=paging, start_page=start_page, since=since
+        )
+        return dry_run(asked, self.settings, shown_rows=shown_rows)
+
+    def start_import(
+        self,
+        source: str | Path | None = None,
+        *,
+        profile: str | None = None,
+        page_size: int | None = None,
+        paging: Paging = "server",
+        start_page: int = 1,
+        max_pages: int | None = None,
+        since: str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> ImportSummary:
+        """Import a feed or a file, and wait for its end; Kernel > Interrupt stops it, and `resume` goes on.
+
+        Parameters
+        ----------
+        source
+            Address of an OData feed, or path of a JSON file; None for `WELLPROD_FEED_URL`.
+        profile
+            Name of a feed profile or path of a TOML file; None to recognise it from the first page.
+        page_size
+            Records a page to ask for, 1 to 5000; None for `WELLPROD_PAGE_SIZE`.
+        paging
+            ``"server"`` follows next links; ``"skip"`` asks for numbered pages.
+        start_page, max_pages
+            First page, from 1, which needs numbered pages or a file; and how many at most.
+        since
+            First production month, such as ``"2024-01"``.
+        on_progress
+            Told how far it is while it runs.
+
+        Raises
+        ------
+        BusinessRuleViolation
+            Another import runs.
+        UsageError, ProfileError
+            A value is not allowed, or there is no such profile. How the feed failed is in the summary.
+        """
+        asked = self._asked(
+            source,
+            profile=profile,
+            page_size=page_size,
+            paging=paging,
+            start_page=start_page,
+            max_pages=max_pages,
+            since=since,
+        )
+        return start_import(asked, self.settings, on_progress=on_progress)
+
+    def trigger_import(
+        self,
+        source: str | Path | None = None,
+        *,
+        profile: str | None = None,
+        page_size: int | None = None,
+        paging: Paging = "server",
+        start_page: int = 1,
+        max_pages: int | None = None,
+        since: str | None = None,
+    ) -> str:
+        """Start an import that runs by itself, also when the kernel ends, and give its job id; see `start_import`.
+
+        `job` then shows how far it is, and `cancel` stops it.
+        """
+        asked = self._asked(
+            source,
+            profile=profile,
+            page_size=page_size,
+            paging=paging,
+            start_page=start_page,
+            max_pages=max_pages,
+            since=since,
+        )
+        return trigger_import(asked, self.settings)
+
+    # What ran
+
+    def jobs(self, limit: int = 20, offset: int = 0, *, kind: Literal["import", "export"] | None = None) -> Jobs:
+        """Give the jobs, newest first."""
+        return Jobs(self.ledger.jobs(kind=kind, limit=limit, offset=offset))
+
+    def job(self, job_id: str) -> Job:
+        """Give one job, by its id or the first eight characters of it.
+
+        Raises
+        ------
+        JobNotFound
+            No job has this id; so for each method that takes one.
+        """
+        return self.ledger.get(job_id)
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop, which it does within a page; what it stored stays, and `resume` goes on."""
+        return self.ledger.cancel(job_id)
+
+    def resume(self, job_id: str) -> ImportSummary | ExportResult:
+        """Go on with a stopped or killed job, and wait for its end: an import where it was, an export from its start.
+
+        Raises
+        ------
+        BusinessRuleViolation
+            It runs, or another import does.
+        """
+        job = self.ledger.get(job_id)
+        if job.kind == "export":
+            return resume_export(job.job_id, self.settings)
+        return resume_import(job.job_id, self.settings)
+
+    def rejects(self, job_id: str) -> pl.DataFrame:
+        """Give the rows that an import could not store: reason, page, row_number (from 0), raw_row (JSON text)."""
+        job = self.ledger.get(job_id)
+        with self.store.read() as reading:
+            return rejected_rows(reading, job.job_id)
+
+    # What goes out
+
+    def export(
+        self,
+        output: str | Path | None = None,
+        format: str = "csv",
+        *,
+        fields: Names = (),
+        wells: Names = (),
+        first_month: str | None = None,
+        last_month: str | None = None,
+        columns: Sequence[str] = (),
+    ) -> ExportResult:
+        """Write a selection as for `records` to a file, which is whole or not there.
+
+        Parameters
+        ----------
+        output
+            The file; None for `wells_prod.csv` in the home.
+        format
+            Name of a format.
+        columns
+            Columns of the record; all if none are given.
+
+        Raises
+        ------
+        UsageError, ExportError
+            A value is not allowed, the selection is empty, or the file cannot be written.
+        """
+        request = ExportRequest(
+            selection=_selection(fields, wells, first_month, last_month),
+            format=format,
+            output=Path(output) if output else None,
+            columns=tuple(columns),
+        )
+        return export_records(request, self.settings)
+
+    def _asked(self, source: str | Path | None, **given: Any) -> ImportRequest:
+        return ImportRequest.from_settings(self.settings, str(source) if source else None, **given)
+
+    def __repr__(self) -> str:
+        return f"<Workbench at {self.settings.home}>"
+
+    def _repr_html_(self) -> str:
+        home = str(self.settings.home)
+        try:
+            found = self.overview().as_pairs()
+        except WellprodError as error:  # to show a workbench must not fail
+            return html_pairs({"Home": home, "Store": error.message, "Next": error.next})
+        path = self.store.path
+        return html_pairs({**found, "Store": f"{path.name} ({size(path.stat().st_size)})", "Home": home})
+
+
+def _selection(fields: Names, wells: Names, first_month: str | None, last_month: str | None) -> Selection:
+    return Selection(_several(fields), _several(wells), first_month, last_month)
+
+
+def _several(names: Names) -> tuple[str, ...]:
+    return (str(names),) if isinstance(names, str | int) else tuple(map(str, names))
