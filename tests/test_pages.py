@@ -69,7 +69,7 @@ def form(browser: Browser, lab: Lab) -> Iterator[Page]:
 def opened(visitor: Visitor, lab: Lab, name: str, **size: int) -> Page:
     """Open a page and wait until it is there."""
     page = visitor.open(lab.link(f"wellprod/{name}"), **size)
-    page.locator(".wp-section").first.wait_for(timeout=60_000)
+    page.locator(".wp-section:visible").first.wait_for(timeout=60_000)
     page.set_default_timeout(PATIENCE)
     return page
 
@@ -160,7 +160,7 @@ def test_a_dry_run_shows_the_first_page_and_stores_nothing(form: Page, lab: Lab,
 def test_the_page_says_which_sign_in_is_used(form: Page) -> None:
     """Kind and place of the credentials are told, the secret itself is nowhere in the form."""
     form.get_by_text("Signs in with a bearer token, from the environment.").click()
-    expect(form.get_by_text("Credentials are never typed into a form.")).to_be_visible()
+    expect(form.get_by_text("Credentials are never typed into a page.")).to_be_visible()
     assert SECRET not in form.content()
     assert form.get_by_label(re.compile("token|password|key", re.IGNORECASE)).count() == 0
 
@@ -190,7 +190,7 @@ def test_an_import_outlives_its_tab(visitor: Visitor, lab: Lab, wells: pl.DataFr
     """Started, followed, left; found again running, cancelled, resumed, done: the store equals the source."""
     others = {kernel["id"] for kernel in lab.kernels()}
     page = opened(visitor, lab, "import")
-    page.get_by_label("Page size").fill("50")
+    page.get_by_label("Page size").fill("10")
     page.get_by_role("button", name="Start import").click()
     expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("progressbar")).to_have_attribute("value", re.compile(r"\d"), timeout=PATIENCE)
@@ -215,7 +215,7 @@ def test_an_import_outlives_its_tab(visitor: Visitor, lab: Lab, wells: pl.DataFr
 def test_a_second_import_is_explained_and_shows_the_first(visitor: Visitor, lab: Lab, feed: str, stored: int) -> None:
     """While one runs, Start tells that only one may, and the page shows that one."""
     page = opened(visitor, lab, "import")
-    page.get_by_label("Page size").fill("50")
+    page.get_by_label("Page size").fill("10")
     start = page.get_by_role("button", name="Start import")
     start.click()
     expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
@@ -264,7 +264,7 @@ def test_the_status_page_keeps_itself_up_to_date(visitor: Visitor, lab: Lab, fee
     expect(page.get_by_text(f"{feed} answers")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("img", name=re.compile("Records a second"))).to_be_visible(timeout=PATIENCE)
     signed_in = lab.settings.model_copy(update={"feed_token": SecretStr(SECRET), "group_seconds": 0.3})
-    job_id = trigger_import(ImportRequest(feed, page_size=50), signed_in)
+    job_id = trigger_import(ImportRequest(feed, page_size=10), signed_in)
     expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
     Ledger(lab.settings.jobs_path).cancel(job_id)
     expect(page.get_by_role("row", name=re.compile(job_id[:8]))).to_contain_text("CANCELLED", timeout=PATIENCE)
