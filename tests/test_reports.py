@@ -167,6 +167,14 @@ def test_a_folder_that_is_missing_or_holds_no_notebook_is_told(
         find_report("broken", own)
 
 
+def test_a_dashboard_is_no_report(own: Settings) -> None:
+    """Pages for a browser are neither listed nor run."""
+    ours = tuned(own, notebooks=Path(__file__).parents[1] / "notebooks")
+    assert [report.name for report in list_reports(ours)] == ["scheduled_import", "tour"]
+    with pytest.raises(UsageError, match="no report 'status'"):
+        find_report("status", ours)
+
+
 def test_a_folder_that_cannot_be_written_is_told(own: Settings, tmp_path: Path) -> None:
     """The error names the folder and what to do; no kernel was started."""
     (tmp_path / "file").write_text("")

@@ -99,7 +99,9 @@ class Report:
 
 
 def list_reports(settings: Settings) -> list[Report]:
-    """Give the notebooks of `settings.notebooks` by name; one that cannot be read is logged and left out.
+    """Give the notebooks of `settings.notebooks` by name, without the dashboards.
+
+    One that cannot be read is logged and left out.
 
     Raises
     ------
@@ -145,7 +147,15 @@ def _notebooks(settings: Settings) -> dict[str, Path]:
             next="Run it in the project's folder, or set WELLPROD_NOTEBOOKS.",
         )
     paths = sorted(path for path in settings.notebooks.glob("*.ipynb") if not path.name.startswith("."))
-    return {path.stem: path for path in paths}
+    return {path.stem: path for path in paths if not _is_dashboard(path)}
+
+
+def _is_dashboard(path: Path) -> bool:
+    """Tell whether a notebook is a page for a browser, which has nothing to show when it runs alone."""
+    try:
+        return "voila" in json.loads(path.read_text("utf-8"))["metadata"]
+    except (OSError, ValueError, KeyError, TypeError):  # whoever runs it is told
+        return False
 
 
 def _read(path: Path) -> Report:
