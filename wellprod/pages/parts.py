@@ -37,15 +37,21 @@ class Page(w.VBox):
 
     def __init__(self, *sections: w.Widget) -> None:
         style = resources.files(__package__).joinpath("style.css").read_text("utf-8")
-        super().__init__([w.HTML(f"<style>{style}</style>"), *sections])
+        self._failure = Html()
+        super().__init__([w.HTML(f"<style>{style}</style>"), self._failure, *sections])
         self.add_class("wp-page")
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
 
     def run(self, work: Awaitable[Any]) -> None:
-        """Go on with `work` beside the page."""
+        """Go on with `work` beside the page; what goes wrong in it is told on top of the page."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._failure.put(error_notice(told(error)))
 
 
 def section(title: str, *parts: w.Widget, lead: str = "") -> w.VBox:
@@ -161,7 +167,7 @@ def guarded(tell: Callable[[str], None]) -> Callable[[Callable[[], None]], Calla
     return wrap
 
 
-def told(error: Exception) -> dict[str, Any]:
+def told(error: BaseException) -> dict[str, Any]:
     """Give any error as code, message and next step, without a secret."""
     if isinstance(error, WellprodError):
         return error.as_dict()

@@ -67,6 +67,7 @@ class StatusPage(parts.Page):
     async def _show_store(self, imports: list[Job]) -> None:
         if not self._store.value:
             self._store.put(parts.bar(None, "Reading the store"))
+            self._chart.put(parts.bar(None, "Drawing the chart"))
         try:
             found = await asyncio.to_thread(self._looked_up)
             self._store.put(parts.facts(_store_facts(found, imports, self.settings)))
