@@ -175,7 +175,7 @@ def assert_clear(done: subprocess.CompletedProcess[str], code: int, *says: str) 
         (["URL", "--paging", "lanes"], 2, ["paging 'lanes' is not allowed"]),
         (["URL", "--profile", "nobody"], 2, ["no feed profile 'nobody'", "Known profiles: plain, woodmac"]),
         (["URL", "--profile", "plain"], 1, ["names the property 'WellCode', which the feed does not have"]),
-        (["URL", "--start-page", "3"], 2, ["Add --paging skip"]),
+        (["URL", "--start-page", "3"], 2, ["Choose paging 'skip'"]),
         (["URL", "--nonsense"], 2, ["No such option", "--nonsense"]),
         ([], 2, ["nothing to import", "WELLPROD_FEED_URL"]),
     ],

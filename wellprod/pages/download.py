@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import ipywidgets as w
 
-from wellprod.analysis.names import find_names, months_held
+from wellprod.analysis.names import months_held
 from wellprod.analysis.preview import Preview, preview
 from wellprod.analysis.selection import Selection
 from wellprod.errors import StoreMissing, UsageError, WellprodError
@@ -17,14 +17,14 @@ from wellprod.export import FORMATS, ExportRequest, delete_download, downloads, 
 from wellprod.jobs import Job, Status
 from wellprod.pages import parts
 from wellprod.pages.job import JobPanel
+from wellprod.pages.picker import SETTLE_SECONDS, Picker
 from wellprod.pages.watch import watch_jobs
 from wellprod.schema import RECORD
 from wellprod.settings import Settings, load_settings
-from wellprod.store import Reading, Store
+from wellprod.store import Store
 from wellprod.text import age, number, size
 
 _FORMAT_TITLES = {"csv": "CSV"}
-_SETTLE_SECONDS = 0.3
 _SHOWN_DOWNLOADS = 10
 
 
@@ -36,8 +36,8 @@ class DownloadPage(parts.Page):
         self._store = Store(self.settings.store_path, self.settings.store_wait_seconds)
         self._message, self._preview = parts.Html(), parts.Html()
         guard = parts.guarded(self._message.put)
-        self._fields = _Picker("field", self._store, self._changed, self._tell)
-        self._wells = _Picker("well", self._store, self._changed, self._tell)
+        self._fields = Picker("field", self._store, self.run, self._changed, self._tell)
+        self._wells = Picker("well", self._store, self.run, self._changed, self._tell)
         self._first = w.Dropdown(description="First month")
         self._last = w.Dropdown(description="Last month")
         formats = parts.options(list(FORMATS), _FORMAT_TITLES)
@@ -51,6 +51,7 @@ class DownloadPage(parts.Page):
         self._job_section = parts.section("Export", self._job)
         self._recent = _Downloads(self.settings, self._tell)
         self._asked = 0
+        self._offered: object = None
         self._every_column = w.Checkbox(value=True, description="All columns", indent=False)
         self._every_column.observe(lambda _: self._changed(), "value")
         self._choose_columns = w.Box(list(self._columns.values()))
@@ -66,26 +67,28 @@ class DownloadPage(parts.Page):
         self._seen = parts.section("Preview", self._preview, self._message, parts.row(self._export))
         super().__init__(self._choice, self._seen, self._job_section, parts.section("Recent exports", self._recent))
         parts.show(self._job_section, False)
-        self._offer_months()
-        self._changed()
+        parts.show(self._choice, False)
         self.run(watch_jobs(self._job.ledger, self._on_jobs, lambda error: self._tell(error)))
 
     def _tell(self, error: Exception | None) -> None:
         self._message.put(parts.error_notice(parts.told(error)) if error else "")
 
-    def _offer_months(self) -> None:
+    async def _offer_months(self) -> None:
+        """Offer the months that the store has now, and keep those that were chosen."""
         try:
-            with self._store.read() as reading:
-                months = months_held(reading)
+            months = await asyncio.to_thread(self._months_held)
         except StoreMissing:
             months = []
-        if not months:
-            parts.show(self._choice, False)
-            return
-        parts.show(self._choice, True)
+        chosen = self._first.value or "", self._last.value or ""
         self._first.options = [("From the beginning", ""), *((month, month) for month in months)]
         self._last.options = [("To the end", ""), *((month, month) for month in reversed(months))]
-        self._first.value = self._last.value = ""
+        self._first.value, self._last.value = (month if month in months else "" for month in chosen)
+        parts.show(self._choice, bool(months))
+        self._changed()
+
+    def _months_held(self) -> list[str]:
+        with self._store.read() as reading:
+            return months_held(reading)
 
     def _request(self) -> ExportRequest:
         every = self._every_column.value
@@ -105,7 +108,7 @@ class DownloadPage(parts.Page):
         self.run(self._show_preview(self._asked))
 
     async def _show_preview(self, asked: int) -> None:
-        await asyncio.sleep(_SETTLE_SECONDS)
+        await asyncio.sleep(SETTLE_SECONDS)
         if asked != self._asked:
             return
         try:
@@ -133,10 +136,10 @@ class DownloadPage(parts.Page):
         self._job.follow(job_id)
 
     def _on_jobs(self) -> bool:
-        if self._first.options == ():
-            self._offer_months()
-            if self._first.options:
-                self._changed()
+        ended = [job.job_id for job in self._job.ledger.jobs(kind="import", limit=20) if not job.is_active][:1]
+        if ended != self._offered:
+            self._offered = ended
+            self.run(self._offer_months())
         self._recent.refresh()
         newest = self._job.ledger.jobs(kind="export", limit=1)
         if newest and self._job.job_id is None and newest[0].is_active and not newest[0].parameters.get("output"):
@@ -150,69 +153,6 @@ class DownloadPage(parts.Page):
         if job.status != Status.COMPLETED:
             return ""
         return parts.notice("good", "The file is ready. ", markup=f" {_link(job, self.settings)}")
-
-
-class _Picker(w.VBox):
-    """Finds fields or wells by their names, and keeps those that were chosen."""
-
-    def __init__(
-        self, kind: str, store: Store, on_change: Callable[[], None], tell: Callable[[Exception | None], None]
-    ) -> None:
-        self._kind, self._store, self._on_change, self._tell = kind, store, on_change, tell
-        self._names: dict[str, str] = {}
-        self._search = w.Text(description=f"Search {kind}s", placeholder="part of a name or a code")
-        self._found = w.SelectMultiple(description=f"Matching {kind}s", rows=5)
-        self._add = parts.button(f"Add {kind}", self._on_add)
-        self._picked = w.Box()
-        self._picked.add_class("wp-row")
-        self._search.observe(lambda _: self._on_search(), "value")
-        super().__init__([self._search, self._found, self._add, self._picked])
-        self.add_class("wp-picker")
-        for part in (self._found, self._add):
-            parts.show(part, False)
-
-    @property
-    def chosen(self) -> tuple[str, ...]:
-        """What was chosen, as a selection takes it."""
-        return tuple(self._names)
-
-    def _on_search(self) -> None:
-        text = self._search.value.strip()
-        try:
-            found = self._looked_up(text) if text else []
-            self._tell(None)
-        except WellprodError as error:
-            self._tell(error)
-            found = []
-        self._found.value = ()
-        self._found.options = found
-        self._found.description = f"Matching {self._kind}s" if found or not text else f"No {self._kind} matches"
-        for part in (self._found, self._add):
-            parts.show(part, bool(text))
-
-    def _looked_up(self, text: str) -> list[tuple[str, str]]:
-        with self._store.read() as reading:
-            rows = find_names(reading, self._kind, text).iter_rows(named=True)
-        return [(_titled(row["name"], row["context"], row["code"]), row["code"]) for row in rows]
-
-    def _on_add(self) -> None:
-        titles = {code: title for title, code in self._found.options}
-        with self._store.read() as reading:
-            for code in self._found.value:
-                self._names[_selector(reading, self._kind, titles[code].partition(" (")[0], code)] = titles[code]
-        self._search.value = ""
-        self._show_picked()
-
-    def _drop(self, code: str) -> None:
-        self._names.pop(code, None)
-        self._show_picked()
-
-    def _show_picked(self) -> None:
-        self._picked.children = [
-            parts.button(f"{title} ✕", lambda code=code: self._drop(code), hint=f"Take {title} out")  # type: ignore[misc]
-            for code, title in self._names.items()
-        ]
-        self._on_change()
 
 
 class _Downloads(w.VBox):
@@ -275,17 +215,3 @@ def _preview(found: Preview) -> str:
     return f"<p class='wp-count' role='status'><strong>{counts}</strong></p>" + parts.table(
         found.first, f"{held} records, as the file will have them"
     )
-
-
-def _selector(reading: Reading, kind: str, name: str, code: str) -> str:
-    """Give the name where it stands for this code alone, else the code."""
-    try:
-        named = Selection(fields=(name,)) if kind == "field" else Selection(wells=(name,))
-        return name if named.condition(reading)[1] == [int(code)] else code
-    except WellprodError:
-        return code
-
-
-def _titled(name: str, context: str | None, code: str) -> str:
-    rest = " · ".join(part for part in (context, code) if part and part != name)
-    return f"{name} ({rest})" if rest else name
