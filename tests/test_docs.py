@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -86,13 +85,6 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     code = "import sys, wellprod; print([m for m in ('duckdb', 'polars', 'pydantic', 'httpx') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def test_notebooks_are_kept_without_outputs() -> None:
-    """No notebook in git carries an output or an execution count."""
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        cells = json.loads(path.read_text("utf-8"))["cells"]
-        assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells), path
 
 
 def test_every_rule_says_what_breaks_it() -> None:

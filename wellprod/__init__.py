@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wellprod.analysis.selection import Selection
     from wellprod.errors import WellprodError
     from wellprod.export import ExportRequest, export_records
-    from wellprod.ingest import ImportRequest, resume_import, start_import
+    from wellprod.ingest import ImportRequest, resume_import, start_import, trigger_import
     from wellprod.settings import Settings, load_settings
     from wellprod.store import Store
     from wellprod.workbench import Workbench
@@ -33,6 +33,7 @@ _HOMES = {
     "load_settings": "wellprod.settings",
     "resume_import": "wellprod.ingest",
     "start_import": "wellprod.ingest",
+    "trigger_import": "wellprod.ingest",
 }
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "load_settings",
     "resume_import",
     "start_import",
+    "trigger_import",
 ]
 
 
