@@ -151,7 +151,23 @@ def exports(size: Size, folder: Path) -> list[Row]:
     ]
 
 
-PARTS: dict[str, Callable[[Size, Path], list[Row]]] = {"imports": imports, "merges": merges, "exports": exports}
+def jobs(size: Size, folder: Path) -> list[Row]:
+    """Measure how long it takes to start an import in the background."""
+    history = 200
+    with feed(1000) as root:
+        task = Task("trigger", "jobs:trigger", {"url": f"{root}/1000/WellProduction", "history": history})
+        runs = in_turn([task], size.repeats)["trigger"]
+    if wrong := [result["status"] for result in runs.results if result["status"] != "COMPLETED"]:
+        raise SystemExit(f"An import that was triggered ended as {wrong[0]}.")
+    return [Row(f"trigger of an import, {history} jobs before it", runs.spread, 1000 * runs.median, 100.0, " ms")]
+
+
+PARTS: dict[str, Callable[[Size, Path], list[Row]]] = {
+    "imports": imports,
+    "merges": merges,
+    "exports": exports,
+    "jobs": jobs,
+}
 """Every part by its name."""
 
 

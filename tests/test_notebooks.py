@@ -52,3 +52,13 @@ def test_plain_papermill_runs_the_scheduled_import(home: Path, settings: Setting
     assert "ImportFailed" in failed.stderr and "none.json cannot be opened" in failed.stderr
     assert "none.json cannot be opened" in (tmp_path / "out.ipynb").read_text("utf-8")
     assert load_settings().home == home
+
+
+@pytest.mark.slow
+def test_the_dashboards_run_in_jupyterlab_too(home: Path) -> None:
+    """Each cell of each page runs without an error in a plain kernel, also where nothing was imported yet."""
+    pages = [str(FOLDER / f"{name}.ipynb") for name in ("import", "status", "download")]
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", *pages]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout
+    assert not home.exists()
