@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -38,11 +41,51 @@ def wells() -> pl.DataFrame:
     return generate_wells(40, 60, 1, date(2024, 5, 1))
 
 
+class Gate:
+    """A feed that gives some pages and then none until it is opened, so that an import runs as long as a test needs."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._opened = threading.Event()
+        self._opened.set()
+        self._pages = 0
+
+    def shut(self, after: int) -> None:
+        """Give so many pages more, then wait."""
+        self._pages = after
+        self._opened.clear()
+
+    def open(self) -> None:
+        """Give all that is asked for."""
+        self._opened.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer as the feed does, in time."""
+        if scope["type"] == "http" and scope["path"].endswith("/WellProduction"):
+            self._pages -= 1
+            while self._pages < 0 and not self._opened.is_set():
+                await asyncio.sleep(0.01)
+        await self._app(scope, receive, send)
+
+
 @pytest.fixture(scope="module")
-def feed(wells: pl.DataFrame) -> Iterator[str]:
-    """A feed that takes a moment for each page, and wants a token."""
-    with running(create_app(wells, bearer=SECRET, delay_seconds=0.05)) as url:
+def gate(wells: pl.DataFrame) -> Gate:
+    """The feed, which wants a token."""
+    return Gate(create_app(wells, bearer=SECRET))
+
+
+@pytest.fixture(scope="module")
+def feed(gate: Gate) -> Iterator[str]:
+    """Where the feed is."""
+    with running(gate) as url:  # type: ignore[arg-type]
         yield url
+        gate.open()
+
+
+@pytest.fixture(autouse=True)
+def _open_gate(gate: Gate) -> Iterator[None]:
+    yield
+    gate.open()
 
 
 @pytest.fixture(scope="module")
@@ -186,11 +229,12 @@ def test_the_keyboard_reaches_each_input_in_order(form: Page) -> None:
     ]
 
 
-def test_an_import_outlives_its_tab(visitor: Visitor, lab: Lab, wells: pl.DataFrame) -> None:
+def test_an_import_outlives_its_tab(visitor: Visitor, lab: Lab, gate: Gate, wells: pl.DataFrame) -> None:
     """Started, followed, left; found again running, cancelled, resumed, done: the store equals the source."""
+    gate.shut(after=20)
     others = {kernel["id"] for kernel in lab.kernels()}
     page = opened(visitor, lab, "import")
-    page.get_by_label("Page size").fill("10")
+    page.get_by_label("Page size").fill("50")
     page.get_by_role("button", name="Start import").click()
     expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("progressbar")).to_have_attribute("value", re.compile(r"\d"), timeout=PATIENCE)
@@ -205,6 +249,7 @@ def test_an_import_outlives_its_tab(visitor: Visitor, lab: Lab, wells: pl.DataFr
     expect(page.get_by_text("The import was stopped.")).to_be_visible(timeout=PATIENCE)
     assert 0 < records(lab) < wells.height
 
+    gate.open()
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("The import is done.")).to_be_visible(timeout=60_000)
     expect(page.get_by_text(f"{wells.height:,} records are in the store.")).to_be_visible()
@@ -212,10 +257,11 @@ def test_an_import_outlives_its_tab(visitor: Visitor, lab: Lab, wells: pl.DataFr
     assert imports(lab)[0].runs == 2
 
 
-def test_a_second_import_is_explained_and_shows_the_first(visitor: Visitor, lab: Lab, feed: str, stored: int) -> None:
+def test_a_second_import_is_explained_and_shows_the_first(visitor: Visitor, lab: Lab, gate: Gate, stored: int) -> None:
     """While one runs, Start tells that only one may, and the page shows that one."""
+    gate.shut(after=20)
     page = opened(visitor, lab, "import")
-    page.get_by_label("Page size").fill("10")
+    page.get_by_label("Page size").fill("50")
     start = page.get_by_role("button", name="Start import")
     start.click()
     expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
@@ -256,15 +302,18 @@ def test_a_file_of_this_computer_can_be_imported(visitor: Visitor, lab: Lab, tmp
     expect(page.get_by_text('"production_period":"soon"').first).to_be_visible()
 
 
-def test_the_status_page_keeps_itself_up_to_date(visitor: Visitor, lab: Lab, feed: str, stored: int) -> None:
+def test_the_status_page_keeps_itself_up_to_date(
+    visitor: Visitor, lab: Lab, gate: Gate, feed: str, stored: int
+) -> None:
     """A job that somebody else starts appears by itself, live, then in the history; the store's facts follow."""
     page = opened(visitor, lab, "status")
     expect(page.get_by_text(f"{records(lab):,}", exact=True).first).to_be_visible()
     expect(page.get_by_text("Nothing is running.")).to_be_visible()
     expect(page.get_by_text(f"{feed} answers")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("img", name=re.compile("Records a second"))).to_be_visible(timeout=PATIENCE)
+    gate.shut(after=20)
     signed_in = lab.settings.model_copy(update={"feed_token": SecretStr(SECRET), "group_seconds": 0.3})
-    job_id = trigger_import(ImportRequest(feed, page_size=10), signed_in)
+    job_id = trigger_import(ImportRequest(feed, page_size=50), signed_in)
     expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
     Ledger(lab.settings.jobs_path).cancel(job_id)
     expect(page.get_by_role("row", name=re.compile(job_id[:8]))).to_contain_text("CANCELLED", timeout=PATIENCE)
