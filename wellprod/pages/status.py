@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from wellprod.analysis.charts import as_svg, import_speed
 from wellprod.analysis.overview import Overview, overview
 from wellprod.errors import StoreMissing, WellprodError
 from wellprod.health import Check, check_feed, check_health
@@ -150,6 +149,8 @@ def _health(checks: list[Check]) -> str:
 
 def _speed(imports: list[Job]) -> str:
     """Give the chart of how fast the last imports were."""
+    from wellprod.analysis.charts import as_svg, import_speed  # altair takes as long to load as all the rest
+
     timed = [(job.started_at, job.summary.get("performance") or {}) for job in reversed(imports) if job.summary]
     speeds = [(moment(began)[5:16], found.get("average_throughput_per_second")) for began, found in timed]
     rows = [{"label": label, "records_per_second": speed} for label, speed in speeds if speed]
