@@ -352,6 +352,7 @@ def test_the_command_lists_and_refuses(run: CommandLine, own: Settings) -> None:
     for arguments, says in (
         (["own", "-p", "month", "3"], "Did you mean months?"),
         (["own", "-p", "months"], "The parameter 'months' has no value."),
+        (["own", "-p", "months", "--json"], "The parameter 'months' has no value."),
         (["own", "-p", "months", "-x"], "'-x' is no value for months"),
         (["-p", "months", "3"], "but no report"),
         (["nothing"], "Known reports: own."),
