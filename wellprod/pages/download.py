@@ -13,7 +13,7 @@ from wellprod.analysis.names import find_names, months_held
 from wellprod.analysis.preview import Preview, preview
 from wellprod.analysis.selection import Selection
 from wellprod.errors import StoreMissing, UsageError, WellprodError
-from wellprod.export import FORMATS, ExportRequest, delete_download, downloads, trigger_export
+from wellprod.export import FORMATS, ExportRequest, delete_download, download_file, downloads, trigger_export
 from wellprod.jobs import Job, Status
 from wellprod.pages import parts
 from wellprod.pages.job import JobPanel
@@ -26,6 +26,7 @@ from wellprod.text import age, number, size
 _FORMAT_TITLES = {"csv": "CSV"}
 _SETTLE_SECONDS = 0.3
 _SHOWN_DOWNLOADS = 10
+_MOST_MATCHES = 50
 
 
 class DownloadPage(parts.Page):
@@ -49,7 +50,7 @@ class DownloadPage(parts.Page):
         self._job = JobPanel(self.settings, "")
         self._job.ended = self._fetch
         self._job_section = parts.section("Export", self._job)
-        self._recent = _Downloads(self.settings, self._tell)
+        self._recent = _Downloads(self.settings, self._job.refresh, self._tell)
         self._asked = 0
         self._every_column = w.Checkbox(value=True, description="All columns", indent=False)
         self._every_column.observe(lambda _: self._changed(), "value")
@@ -77,7 +78,7 @@ class DownloadPage(parts.Page):
         try:
             with self._store.read() as reading:
                 months = months_held(reading)
-        except StoreMissing:
+        except WellprodError:  # the preview says which, and what to do
             months = []
         if not months:
             parts.show(self._choice, False)
@@ -127,8 +128,14 @@ class DownloadPage(parts.Page):
             return preview(reading, request.selection, columns=request.columns)
 
     def _on_export(self) -> None:
+        if self._export.disabled:  # the second click of a double one
+            return
+        self._export.disabled = True
         self._message.put("")
-        job_id = trigger_export(self._request(), self.settings)
+        try:
+            job_id = trigger_export(self._request(), self.settings)
+        finally:
+            self._changed()
         parts.show(self._job_section, True)
         self._job.follow(job_id)
 
@@ -138,17 +145,21 @@ class DownloadPage(parts.Page):
             if self._first.options:
                 self._changed()
         self._recent.refresh()
-        newest = self._job.ledger.jobs(kind="export", limit=1)
-        if newest and self._job.job_id is None and newest[0].is_active and not newest[0].parameters.get("output"):
+        active = self._job.ledger.active_jobs(kind="export")
+        fetched = [job.job_id for job in active if not job.parameters.get("output")]
+        if fetched and self._job.job_id is None:
             parts.show(self._job_section, True)
-            self._job.job_id = newest[0].job_id
+            self._job.job_id = fetched[0]
         job = self._job.refresh()
         return bool(job and job.is_active)
 
     def _fetch(self, job: Job) -> str:
-        """Give the message of an export that is done, with the link to its file."""
-        if job.status != Status.COMPLETED:
+        """Give the message of an export that is done, with the link to its file while it is there."""
+        path = download_file(job, self.settings)
+        if job.status != Status.COMPLETED or path is None:
             return ""
+        if not path.is_file():
+            return parts.notice("info", "The file has been deleted.", "Export again.")
         return parts.notice("good", "The file is ready. ", markup=f" {_link(job, self.settings)}")
 
 
@@ -186,20 +197,25 @@ class _Picker(w.VBox):
             found = []
         self._found.value = ()
         self._found.options = found
-        self._found.description = f"Matching {self._kind}s" if found or not text else f"No {self._kind} matches"
+        matching = f"Matching {self._kind}s" + (", the first" if len(found) == _MOST_MATCHES else "")
+        self._found.description = matching if found or not text else f"No {self._kind} matches"
         for part in (self._found, self._add):
             parts.show(part, bool(text))
 
     def _looked_up(self, text: str) -> list[tuple[str, str]]:
         with self._store.read() as reading:
-            rows = find_names(reading, self._kind, text).iter_rows(named=True)
+            rows = find_names(reading, self._kind, text, limit=_MOST_MATCHES).iter_rows(named=True)
         return [(_titled(row["name"], row["context"], row["code"]), row["code"]) for row in rows]
 
     def _on_add(self) -> None:
         titles = {code: title for title, code in self._found.options}
-        with self._store.read() as reading:
-            for code in self._found.value:
-                self._names[_selector(reading, self._kind, titles[code].partition(" (")[0], code)] = titles[code]
+        try:
+            with self._store.read() as reading:
+                for code in self._found.value:
+                    self._names[_selector(reading, self._kind, titles[code].partition(" (")[0], code)] = titles[code]
+        except WellprodError as error:
+            self._tell(error)
+            return
         self._search.value = ""
         self._show_picked()
 
@@ -220,8 +236,10 @@ class _Downloads(w.VBox):
 
     children: Sequence[w.Widget]
 
-    def __init__(self, settings: Settings, tell: Callable[[Exception | None], None]) -> None:
-        self._settings, self._tell = settings, tell
+    def __init__(
+        self, settings: Settings, on_delete: Callable[[], object], tell: Callable[[Exception | None], None]
+    ) -> None:
+        self._settings, self._on_delete, self._tell = settings, on_delete, tell
         self._shown: list[tuple[str, str]] = []
         super().__init__()
 
@@ -254,6 +272,7 @@ class _Downloads(w.VBox):
             except WellprodError as error:
                 self._tell(error)
             self.refresh()
+            self._on_delete()
 
         delete.on_click(on_delete)
         line = parts.row(w.HTML(text), delete)
