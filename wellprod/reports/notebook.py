@@ -145,7 +145,15 @@ def _notebooks(settings: Settings) -> dict[str, Path]:
             next="Run it in the project's folder, or set WELLPROD_NOTEBOOKS.",
         )
     paths = sorted(path for path in settings.notebooks.glob("*.ipynb") if not path.name.startswith("."))
-    return {path.stem: path for path in paths}
+    return {path.stem: path for path in paths if not _is_page(path)}
+
+
+def _is_page(path: Path) -> bool:
+    """Tell whether a notebook is there for Voila, which shows it as a page."""
+    try:
+        return "voila" in json.loads(path.read_text("utf-8"))["metadata"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _read(path: Path) -> Report:
