@@ -22,6 +22,7 @@ from wellprod.demo import create_app, generate_wells, running
 from wellprod.export import ExportRequest, export_records
 from wellprod.ingest import ImportRequest, trigger_import
 from wellprod.jobs import Job, Ledger, Status
+from wellprod.pages import DownloadPage, ImportPage, StatusPage, open_page
 from wellprod.store import Store
 
 pytestmark = pytest.mark.slow
@@ -98,6 +99,18 @@ def stored(lab: Lab, feed: str, wells: pl.DataFrame) -> int:
         trigger_import(ImportRequest(feed), lab.settings.model_copy(update={"feed_token": SecretStr(SECRET)}))
         assert ended(lab).status == Status.COMPLETED
     return records(lab)
+
+
+def test_a_wrong_setting_is_told_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the first thing that people meet who write a file of credentials."""
+    filed = tmp_path / "credentials.env"
+    filed.write_text(f"WELLPROD_FEED_TOKEN={SECRET}")
+    filed.chmod(0o644)
+    monkeypatch.setenv("WELLPROD_HOME", str(tmp_path))
+    for page in (ImportPage, StatusPage, DownloadPage):
+        _, section = open_page(page).children
+        shown = section.children[1].value
+        assert f"chmod 600 {filed}" in shown and SECRET not in shown
 
 
 def test_empty_pages_say_what_to_do(visitor: Visitor, lab: Lab) -> None:
@@ -193,7 +206,7 @@ def test_an_import_outlives_its_tab(visitor: Visitor, lab: Lab, wells: pl.DataFr
     """Started, followed, left; found again running, cancelled, resumed, done: the store equals the source."""
     others = {kernel["id"] for kernel in lab.kernels()}
     page = opened(visitor, lab, "import")
-    page.get_by_label("Page size").fill("10")
+    page.get_by_label("Page size").fill("4")
     page.get_by_role("button", name="Start import").click()
     expect(page.get_by_text("The import is running.")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("progressbar")).to_have_attribute("value", re.compile(r"\d"), timeout=PATIENCE)
