@@ -21,7 +21,14 @@ import psutil
 import pytest
 
 from wellprod.errors import FeedUnreachable, JobError, UsageError
-from wellprod.export import ExportRequest, delete_download, downloads, resume_export, trigger_export
+from wellprod.export import (
+    ExportRequest,
+    delete_download,
+    downloads,
+    export_records,
+    resume_export,
+    trigger_export,
+)
 from wellprod.export import trigger_export_again as export_again
 from wellprod.ingest import ImportRequest, dry_run, start_import, trigger_import, trigger_resume
 from wellprod.jobs import Job, Ledger, ProcessMark, Status, start_in_background
@@ -333,6 +340,16 @@ def test_the_secret_in_an_address_is_in_no_file(settings: Settings, ledger: Ledg
     assert_unknown()
 
 
+def test_a_secret_goes_nowhere_but_to_its_own_address(settings: Settings, ledger: Ledger) -> None:
+    """A job of another address does not take over what WELLPROD_FEED_URL signs in with."""
+    known = settings.model_copy(update={"feed_url": "https://host/odata/Wells?api_key=opensesame"})
+    for source in ("https://other/odata/Wells?api_key=***", "https://host/odata/Else?api_key=***"):
+        with pytest.raises(UsageError, match="secret part"):
+            ImportRequest.from_parameters(ImportRequest(source).as_parameters(), known)
+    mine = ImportRequest("https://host/odata/Wells?since=1&api_key=***").as_parameters()
+    assert ImportRequest.from_parameters(mine, known).source.endswith("?since=1&api_key=opensesame")
+
+
 # Exports
 
 
@@ -369,6 +386,19 @@ def test_an_export_in_the_background_lies_ready_until_it_is_deleted(filled: Sett
         delete_download(job.job_id, filled)
 
 
+def test_downloads_move_with_their_home(filled: Settings, ledger: Ledger, tmp_path: Path) -> None:
+    """A file is found, and deleted, where the home is now; one that was written elsewhere is never touched."""
+    job = ended(ledger, trigger_export(ExportRequest(), filled))
+    outside = tmp_path / f"{job.job_id}.csv"
+    elsewhere = export_records(ExportRequest(output=outside), filled)
+    moved = filled.model_copy(update={"home": filled.home.rename(tmp_path / "moved")})
+    assert [found.job_id for found in downloads(moved)] == [job.job_id]
+    with pytest.raises(JobError, match="has no file in"):
+        delete_download(elsewhere.job_id, moved)
+    assert delete_download(job.job_id, moved) > 0 and outside.exists()
+    assert downloads(moved) == []
+
+
 @pytest.mark.parametrize("way", ["here", "in the background", "by command"])
 def test_a_killed_export_leaves_no_file_and_is_written_again(
     filled: Settings, ledger: Ledger, run: CommandLine, way: str
@@ -399,6 +429,18 @@ def test_an_unknown_column_is_refused(filled: Settings, ledger: Ledger, run: Com
     assert done.returncode == 2
     assert "no column 'oil'" in done.stderr and all(name in done.stderr for name in RECORD)
     assert ledger.jobs(kind="export") == []
+
+
+def test_an_old_job_that_runs_again_is_among_the_active(settings: Settings, ledger: Ledger) -> None:
+    """However many ran since."""
+    old = ledger.create("import", {})
+    ledger.finish(old.job_id, Status.FAILED)
+    for _ in range(3):
+        ledger.finish(ledger.create("export", {}).job_id, Status.COMPLETED)
+    assert ledger.active_jobs() == []
+    ledger.claim(old.job_id)
+    assert [job.job_id for job in ledger.active_jobs()] == [old.job_id]
+    assert ledger.active_jobs(kind="export") == []
 
 
 def test_the_history_is_read_in_pages_and_by_kind(settings: Settings, ledger: Ledger) -> None:

@@ -25,6 +25,7 @@ from wellprod.demo import create_app, generate_wells, running
 from wellprod.export import ExportRequest, export_records
 from wellprod.ingest import ImportRequest, trigger_import
 from wellprod.jobs import Job, Ledger, Status
+from wellprod.pages import DownloadPage, ImportPage, StatusPage, open_page
 from wellprod.store import Store
 
 pytestmark = pytest.mark.slow
@@ -143,6 +144,18 @@ def stored(lab: Lab, feed: str, wells: pl.DataFrame) -> int:
     return records(lab)
 
 
+def test_a_wrong_setting_is_told_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the first thing that people meet who write a file of credentials."""
+    filed = tmp_path / "credentials.env"
+    filed.write_text(f"WELLPROD_FEED_TOKEN={SECRET}")
+    filed.chmod(0o644)
+    monkeypatch.setenv("WELLPROD_HOME", str(tmp_path))
+    for page in (ImportPage, StatusPage, DownloadPage):
+        _, section = open_page(page).children
+        shown = section.children[1].value
+        assert f"chmod 600 {filed}" in shown and SECRET not in shown
+
+
 def test_empty_pages_say_what_to_do(visitor: Visitor, lab: Lab) -> None:
     """Before the first import each page says that there is nothing yet and where to begin; nothing is written."""
     status = opened(visitor, lab, "status")
@@ -160,6 +173,9 @@ def test_empty_pages_say_what_to_do(visitor: Visitor, lab: Lab) -> None:
 
 REFUSED = [
     ("Page size", "9000", "page size 9000 is not allowed; it must be from 1 to 5000."),
+    ("Page size", "0", "page size 0 is not allowed; it must be from 1 to 5000."),
+    ("Feed address or file", "~nobody-here/wells.json", "There is no file ~nobody-here/wells.json."),
+    ("Feed address or file", "w" * 300, "There is no file www"),
     ("Page size", "many", "page size 'many' is not allowed; it must be a whole number."),
     ("Start page", "3", "start page 3 needs pages with numbers."),
     ("Max pages", "0", "max pages 0 is not allowed; it must be 1 or more."),
@@ -287,8 +303,10 @@ def test_a_failed_import_says_why_and_how_to_go_on(visitor: Visitor, lab: Lab) -
 
 
 def test_a_file_of_this_computer_can_be_imported(visitor: Visitor, lab: Lab, tmp_path: Path, stored: int) -> None:
-    """A file picked in the browser is sent, chosen at once, and imported with its rejects shown by reason."""
-    file = tmp_path / "monthly.json"
+    """A file picked in the browser is sent, chosen there alone, and imported with its rejects shown by reason."""
+    file = tmp_path / "MONTHLY.JSON"
+    other = opened(visitor, lab, "import")
+    other.get_by_label("Feed address or file").fill("https://host/odata/Wells")
     rows = [record(900 + n) for n in range(5)] + [record(999, production_period="soon")]
     file.write_text(json.dumps({"value": rows}))
     page = opened(visitor, lab, "import")
@@ -296,6 +314,8 @@ def test_a_file_of_this_computer_can_be_imported(visitor: Visitor, lab: Lab, tmp
     expect(page.get_by_label("Feed address or file")).to_have_value(
         str(lab.settings.uploads_path / file.name), timeout=PATIENCE
     )
+    expect(other.locator(f"datalist option[value$='{file.name}']")).to_be_attached()
+    expect(other.get_by_label("Feed address or file")).to_have_value("https://host/odata/Wells")
     page.get_by_role("button", name="Start import").click()
     expect(page.get_by_text("5 records are in the store; 1 row was rejected")).to_be_visible(timeout=PATIENCE)
     page.get_by_text("production_period is no date (1)").click()

@@ -349,8 +349,10 @@ def test_a_report_is_followed_and_stopped_from_python(own: Settings) -> None:
 
 
 def test_the_command_lists_and_refuses(run: CommandLine, own: Settings) -> None:
-    """Without a name it lists, as a table and as JSON; wrong use has exit code 2 and one clear message."""
+    """Without a name it lists, as a table and as JSON, no page; wrong use has exit code 2 and one clear message."""
     notebooks = {"WELLPROD_NOTEBOOKS": str(own.notebooks)}
+    page = nbformat.v4.new_notebook(metadata={"voila": {"template": "wellprod"}})  # type: ignore[no-untyped-call]
+    nbformat.write(page, own.notebooks / "page.ipynb")  # type: ignore[no-untyped-call]
     listed = run("report", **notebooks)
     assert (listed.returncode, listed.stderr) == (0, "")
     for words in ("own", "Wells & months", "months", "int", "12", "Months to show"):
@@ -367,6 +369,8 @@ def test_the_command_lists_and_refuses(run: CommandLine, own: Settings) -> None:
         refused = run("report", *arguments, **notebooks)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert says in refused.stderr
+    (error,) = json.loads(run("report", "own", "-p", "months", "--json", **notebooks).stdout)["errors"]
+    assert error["message"] == "The parameter 'months' has no value."
 
 
 def test_a_message_address_is_a_secret(run: CommandLine, own: Settings) -> None:

@@ -76,7 +76,7 @@ def server(request: pytest.FixtureRequest) -> Lab:
 def _export(lab: Lab, path: Path, **more: Any) -> str:
     """Enter a completed export of `path` and give its id."""
     ledger = Ledger(lab.settings.jobs_path)
-    job_id = ledger.create("export", {}).job_id
+    job_id = ledger.create("export", {"output": str(path)}).job_id
     ledger.finish(job_id, Status.COMPLETED, summary={"path": str(path), **more})
     return job_id
 

@@ -51,7 +51,10 @@ def mask_secrets_of(origin: str, url: str) -> str:
 
 
 def unmask_secrets(url: str, origin: str) -> str | None:
-    """Give `url` with its hidden values taken from `origin`; None when one of them is not there."""
+    """Give `url` with its hidden values taken from `origin`; None when one of them is not there.
+
+    Whether `url` leads to where the values may go is for the caller to know.
+    """
     for name in re.findall(rf"[?&]([^=&]+)={re.escape(HIDDEN)}", url):
         found = re.search(rf"[?&]{re.escape(name)}=([^&]*)", origin)
         if found is None or found[1] == HIDDEN:

@@ -28,7 +28,8 @@ class _WithPairs(TyperCommand):
             joined.append(word)
             if word in ("-p", "--parameter") and left:
                 name = left.pop(0)
-                joined.append(f"{name}={left.pop(0)}" if "=" not in name and left else name)
+                has_value = "=" not in name and left and not left[0].startswith("--")
+                joined.append(f"{name}={left.pop(0)}" if has_value else name)
         return super().parse_args(ctx, joined)
 
 

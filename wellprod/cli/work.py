@@ -86,13 +86,15 @@ def run_pending(job_id: str, settings: Settings) -> int:
 
 def end_trigger(job_id: str, settings: Settings, as_json: bool) -> int:
     """Tell the id of a job that runs in the background, and how to follow it."""
-    from wellprod.jobs import Ledger
+    from wellprod.jobs import Ledger, Status
 
+    job = Ledger(settings.jobs_path).get(job_id)
     if as_json:
-        print_json(Ledger(settings.jobs_path).get(job_id).as_dict())
+        print_json(job.as_dict())
     else:
         screen.out.print(job_id)
-        screen.err.print(f"It runs by itself; follow it with: wellprod jobs show {job_id}", soft_wrap=True)
+        says = "It is done already; see it" if job.status == Status.COMPLETED else "It runs by itself; follow it"
+        screen.err.print(f"{says} with: wellprod jobs show {job_id}", soft_wrap=True)
     return 0
 
 

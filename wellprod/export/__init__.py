@@ -1,6 +1,6 @@
 """The verb `export`: records of the store into a file that people hand around."""
 
-from wellprod.export.downloads import delete_download, downloads
+from wellprod.export.downloads import delete_download, download_file, downloads
 from wellprod.export.formats import FORMATS
 from wellprod.export.request import ExportRequest
 from wellprod.export.run import ExportResult, run_export
@@ -11,6 +11,7 @@ __all__ = [
     "ExportRequest",
     "ExportResult",
     "delete_download",
+    "download_file",
     "downloads",
     "export_records",
     "resume_export",

@@ -121,10 +121,17 @@ class ImportRequest:
         UsageError
             The address had a secret part and WELLPROD_FEED_URL is not that address.
         """
-        source = unmask_secrets(parameters["source"], settings.feed_url or "")
+        masked, whole = parameters["source"], settings.feed_url or ""
+        same = _place(mask_secrets(whole)) == _place(masked)  # a secret goes nowhere but to where it was set for
+        source = unmask_secrets(masked, whole if same else "")
         if source is None:
             raise UsageError(
-                f"The address of this job, {parameters['source']}, had a secret part, which is not kept.",
+                f"The address of this job, {masked}, had a secret part, which is not kept.",
                 next="Set WELLPROD_FEED_URL to the whole address, then resume again.",
             )
         return cls(**{**parameters, "source": source})
+
+
+def _place(address: str) -> str:
+    """Give an address without its query."""
+    return address.partition("?")[0]

@@ -198,12 +198,18 @@ class Ledger:
         with self._reading() as connection:
             return [_job(row) for row in connection.execute(query)]
 
+    def active_jobs(self, *, kind: str | None = None) -> list[Job]:
+        """Give the jobs that are pending or running, all or of one kind, newest first; an old one may be resumed."""
+        self._settle()
+        query = sa.select(_jobs).where(_is_active).order_by(_jobs.c.created_at.desc(), _jobs.c.job_id)
+        if kind:
+            query = query.where(_jobs.c.kind == kind)
+        with self._reading() as connection:
+            return [_job(row) for row in connection.execute(query)]
+
     def running_import(self) -> Job | None:
         """Give the import that is pending or running, if there is one."""
-        self._settle()
-        with self._reading() as connection:
-            row = connection.execute(sa.select(_jobs).where(_active_import)).first()
-        return _job(row) if row else None
+        return next(iter(self.active_jobs(kind="import")), None)
 
     def revision(self) -> tuple[int, ...]:
         """Give a mark that changes when anything in the ledger does; it costs no query."""

@@ -13,7 +13,7 @@ from wellprod.analysis.names import months_held
 from wellprod.analysis.preview import Preview, preview
 from wellprod.analysis.selection import Selection
 from wellprod.errors import StoreMissing, UsageError, WellprodError
-from wellprod.export import FORMATS, ExportRequest, delete_download, downloads, trigger_export
+from wellprod.export import FORMATS, ExportRequest, delete_download, download_file, downloads, trigger_export
 from wellprod.jobs import Job, Status
 from wellprod.pages import parts
 from wellprod.pages.job import JobPanel
@@ -49,7 +49,7 @@ class DownloadPage(parts.Page):
         self._job = JobPanel(self.settings, "")
         self._job.ended = self._fetch
         self._job_section = parts.section("Export", self._job)
-        self._recent = _Downloads(self.settings, self._tell)
+        self._recent = _Downloads(self.settings, self._job.refresh, self._tell)
         self._asked = 0
         self._offered: object = None
         self._every_column = w.Checkbox(value=True, description="All columns", indent=False)
@@ -77,7 +77,8 @@ class DownloadPage(parts.Page):
         """Offer the months that the store has now, and keep those that were chosen."""
         try:
             months = await asyncio.to_thread(self._months_held)
-        except StoreMissing:
+        except WellprodError as error:  # the preview says which, and what to do
+            self._offered = self._offered if isinstance(error, StoreMissing) else None
             months = []
         chosen = self._first.value or "", self._last.value or ""
         self._first.options = [("From the beginning", ""), *((month, month) for month in months)]
@@ -130,8 +131,14 @@ class DownloadPage(parts.Page):
             return preview(reading, request.selection, columns=request.columns)
 
     def _on_export(self) -> None:
+        if self._export.disabled:  # the second click of a double one
+            return
+        self._export.disabled = True
         self._message.put("")
-        job_id = trigger_export(self._request(), self.settings)
+        try:
+            job_id = trigger_export(self._request(), self.settings)
+        finally:
+            self._changed()
         parts.show(self._job_section, True)
         self._job.follow(job_id)
 
@@ -141,17 +148,21 @@ class DownloadPage(parts.Page):
             self._offered = ended
             self.run(self._offer_months())
         self._recent.refresh()
-        newest = self._job.ledger.jobs(kind="export", limit=1)
-        if newest and self._job.job_id is None and newest[0].is_active and not newest[0].parameters.get("output"):
+        active = self._job.ledger.active_jobs(kind="export")
+        fetched = [job.job_id for job in active if not job.parameters.get("output")]
+        if fetched and self._job.job_id is None:
             parts.show(self._job_section, True)
-            self._job.job_id = newest[0].job_id
+            self._job.job_id = fetched[0]
         job = self._job.refresh()
         return bool(job and job.is_active)
 
     def _fetch(self, job: Job) -> str:
-        """Give the message of an export that is done, with the link to its file."""
-        if job.status != Status.COMPLETED:
+        """Give the message of an export that is done, with the link to its file while it is there."""
+        path = download_file(job, self.settings)
+        if job.status != Status.COMPLETED or path is None:
             return ""
+        if not path.is_file():
+            return parts.notice("info", "The file has been deleted.", "Export again.")
         return parts.notice("good", "The file is ready. ", markup=f" {_link(job, self.settings)}")
 
 
@@ -160,8 +171,10 @@ class _Downloads(w.VBox):
 
     children: Sequence[w.Widget]
 
-    def __init__(self, settings: Settings, tell: Callable[[Exception | None], None]) -> None:
-        self._settings, self._tell = settings, tell
+    def __init__(
+        self, settings: Settings, on_delete: Callable[[], object], tell: Callable[[Exception | None], None]
+    ) -> None:
+        self._settings, self._on_delete, self._tell = settings, on_delete, tell
         self._shown: list[tuple[str, str]] = []
         super().__init__()
 
@@ -194,6 +207,7 @@ class _Downloads(w.VBox):
             except WellprodError as error:
                 self._tell(error)
             self.refresh()
+            self._on_delete()
 
         delete.on_click(on_delete)
         line = parts.row(w.HTML(text), delete)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
+from typing import TypeVar
 
 import ipywidgets as w
 import polars as pl
 
 from wellprod.analysis.rejects import rejected_rows
-from wellprod.errors import BusinessRuleViolation, UsageError, WellprodError, mask_secrets
+from wellprod.errors import BusinessRuleViolation, UsageError, mask_secrets
 from wellprod.feed.profile import load_profiles
 from wellprod.ingest import DryRun, ImportRequest, dry_run, trigger_import
 from wellprod.jobs import SINGLE_IMPORT_RULE, Job
@@ -32,6 +34,8 @@ _SAMPLE_COLUMNS = (
     "gas_production_mmcfd",
     "water_production_kbd",
 )
+
+_Default = TypeVar("_Default", int, None)
 
 _ANOTHER_RUNS = parts.notice(
     "warn",
@@ -71,7 +75,7 @@ class ImportPage(parts.Page):
         parts.show(self._found, False)
         self._checked()
         self.run(self._watch_uploads())
-        self.run(watch_jobs(self._job.ledger, self._on_jobs, lambda error: self._message.put(_notice(error))))
+        self.run(watch_jobs(self._job.ledger, self._on_jobs, lambda error: self._message.put(_problem(error))))
 
     def _checked(self) -> None:
         """Check the form as it is; only what is allowed can be started."""
@@ -79,16 +83,18 @@ class ImportPage(parts.Page):
             self._form.request()
             problem = ""
         except UsageError as error:
-            problem = _notice(error) if self._form.source.value.strip() else ""
+            problem = _problem(error) if self._form.source.value.strip() else ""
             self._start.disabled = self._look.disabled = True
         else:
             self._start.disabled = self._look.disabled = False
         self._message.put(problem)
 
     def _on_jobs(self) -> bool:
-        newest = self._job.ledger.jobs(kind="import", limit=1)
-        if newest and (self._job.job_id is None or newest[0].is_active):
-            self._job.job_id = newest[0].job_id
+        shown = self._job.ledger.active_jobs(kind="import")
+        if not shown and self._job.job_id is None:
+            shown = self._job.ledger.jobs(kind="import", limit=1)
+        if shown:
+            self._job.job_id = shown[0].job_id
         job = self._job.refresh()
         active = bool(job and job.is_active)
         if self._message.value == _ANOTHER_RUNS and not active:
@@ -154,6 +160,7 @@ class _Form(w.VBox):
             placeholder="https://host/odata/WellProduction",
             continuous_update=True,
         )
+        self.source.add_class("wp-source")
         self.profile = w.Dropdown(
             options=[recognise, *parts.options(sorted(profiles), titles)],
             value=settings.feed_profile if settings.feed_profile in profiles else "",
@@ -167,14 +174,14 @@ class _Form(w.VBox):
         self.paging = w.Dropdown(options=paging, value="server", description="Paging")
         self._upload = w.HTML(
             "<div class='wp-upload'><label for='wp-upload'>Or pick a JSON file from this computer</label>"
-            " <input id='wp-upload' type='file' accept='.json,application/json' data-wellprod-upload>"
+            " <input id='wp-upload' type='file' accept='.json,application/json'"
+            " data-wellprod-upload='.wp-source input'>"
             " <span data-wellprod-upload-status role='status'></span></div>"
         )
         inputs = (self.source, self.profile, self.page_size, self.start_page, self.max_pages, self.since, self.paging)
         for field in inputs:
             field.observe(lambda _: on_change(), "value")  # type: ignore[operator]
-        self._files: list[str] = []
-        self.offer_files(first=True)
+        self.offer_files()
         how = parts.row(self.page_size, self.start_page, self.max_pages, self.since, self.paging)
         super().__init__([parts.row(self.source, self.profile), self._upload, how, w.HTML(_sign_in(settings))])
         self.add_class("wp-form")
@@ -197,36 +204,40 @@ class _Form(w.VBox):
                 "The address holds a secret, which is never typed into a page.",
                 next="Set WELLPROD_FEED_URL to it before the page is opened.",
             )
-        elif "://" not in source and not Path(source).expanduser().is_file():
+        elif "://" not in source and not _is_file(source):
             raise UsageError(f"There is no file {source}.", next="Give the address of a feed, or choose a file.")
         return ImportRequest(
             source,
             profile=self.profile.value or None,
-            page_size=_whole(self.page_size, "page size") or self._settings.page_size,
+            page_size=_whole(self.page_size, "page size", self._settings.page_size),
             paging=self.paging.value,
-            start_page=_whole(self.start_page, "start page") or 1,
-            max_pages=_whole(self.max_pages, "max pages"),
+            start_page=_whole(self.start_page, "start page", 1),
+            max_pages=_whole(self.max_pages, "max pages", None),
             since=self.since.value.strip() or None,
         )
 
-    def offer_files(self, *, first: bool = False) -> None:
-        """Offer the configured feed and the files that were uploaded; a new upload is chosen at once."""
+    def offer_files(self) -> None:
+        """Offer the configured feed and the files that were uploaded; the browser that sends one also chooses it."""
         folder = self._settings.uploads_path
-        files = sorted(str(path) for path in folder.glob("*.json")) if folder.is_dir() else []
-        if files == self._files and not first:
-            return
-        fresh = [file for file in files if file not in self._files]
-        self._files = files
-        self.source.options = [*([self._shown_feed] if self._shown_feed else []), *files]
-        if fresh and not first:
-            self.source.value = fresh[-1]
+        found = folder.iterdir() if folder.is_dir() else ()
+        files = sorted(str(path) for path in found if path.suffix.lower() == ".json")
+        offered = (*([self._shown_feed] if self._shown_feed else []), *files)
+        if offered != self.source.options:
+            self.source.options = offered
 
 
-def _whole(field: w.Text, name: str) -> int | None:
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_file()
+    except (OSError, RuntimeError):  # too long, or the home of nobody
+        return False
+
+
+def _whole(field: w.Text, name: str, default: _Default) -> int | _Default:
     text = field.value.strip().replace(",", "")
     if not text:
-        return None
-    if not text.isascii() or not text.isdigit():
+        return default
+    if not re.fullmatch(r"[0-9]{1,18}", text):
         raise UsageError(f"{name} {field.value!r} is not allowed; it must be a whole number.")
     return int(text)
 
@@ -242,8 +253,8 @@ def _sign_in(settings: Settings) -> str:
     return parts.details(says, parts.notice("info", how))
 
 
-def _notice(error: WellprodError) -> str:
-    return parts.notice("bad", error.message, error.next)
+def _problem(error: Exception) -> str:
+    return parts.error_notice(parts.told(error))
 
 
 def _first_page(found: DryRun) -> str:

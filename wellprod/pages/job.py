@@ -172,7 +172,8 @@ def _messages(job: Job) -> str:
     if job.status == Status.COMPLETED and (counts := summary.get("batch_result")):
         told.insert(0, _outcome(counts))
     if job.error and job.status == Status.CANCELLED:
-        told.append(parts.notice("warn", str(job.error["message"]), "What was stored is whole; Resume goes on."))
+        goes_on = "What was stored is whole; Resume goes on." if job.kind == "import" else "Resume begins it again."
+        told.append(parts.notice("warn", str(job.error["message"]), goes_on))
     elif job.error:
         told.append(parts.error_notice(job.error))
     return "".join(told)

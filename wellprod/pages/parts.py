@@ -54,6 +54,14 @@ class Page(w.VBox):
             self._failure.put(error_notice(told(error)))
 
 
+def open_page(page: Callable[[], Page]) -> Page:
+    """Give a page; where a setting or a profile is wrong, one that says which and what to do."""
+    try:
+        return page()
+    except WellprodError as error:
+        return Page(section("This page cannot be opened", w.HTML(error_notice(told(error)))))
+
+
 def section(title: str, *parts: w.Widget, lead: str = "") -> w.VBox:
     """Give a card with a heading."""
     head = w.HTML(f"<h2>{escape(title)}</h2>" + (f"<p class='wp-aside'>{escape(lead)}</p>" if lead else ""))

@@ -17,6 +17,8 @@ from wellprod.store import Reading, Store
 SETTLE_SECONDS = 0.3
 """How long a choice must stay as it is before the store is asked."""
 
+_MOST_MATCHES = 50
+
 
 class Picker(w.VBox):
     """A search by name and code, the matches, and the chosen ones as buttons that take themselves out.
@@ -79,14 +81,15 @@ class Picker(w.VBox):
             self._names = {code: name for _, code, name in found}
             self._found.value = ()
             self._found.options = [(title, code) for title, code, _ in found]
-            self._found.description = f"Matching {self._kind}s" if found or not text else f"No {self._kind} matches"
+            matching = f"Matching {self._kind}s" + (", the first" if len(found) == _MOST_MATCHES else "")
+            self._found.description = matching if found or not text else f"No {self._kind} matches"
             for part in (self._found, self._add):
                 parts.show(part, bool(text))
 
     def _looked_up(self, text: str) -> list[tuple[str, str, str]]:
         """Give title, code and name of what matches."""
         with self._store.read() as reading:
-            rows = find_names(reading, self._kind, text).iter_rows(named=True)
+            rows = find_names(reading, self._kind, text, limit=_MOST_MATCHES).iter_rows(named=True)
         return [(_titled(row["name"], row["context"], row["code"]), row["code"], row["name"]) for row in rows]
 
     async def _choose(self, codes: Iterable[str]) -> None:

@@ -53,12 +53,12 @@ class StatusPage(parts.Page):
         self.run(self._show_health())
 
     def _on_jobs(self) -> bool:
-        active = [job for job in self._ledger.jobs(limit=20) if job.is_active]
+        active = self._ledger.active_jobs()
         self._job.job_id = active[0].job_id if active else None
         self._job.refresh()
         self._show_history()
         ended = [job for job in self._ledger.jobs(kind="import", limit=_CHARTED) if not job.is_active]
-        if (mark := [job.job_id for job in ended]) != self._stored:
+        if (mark := [(job.job_id, job.runs) for job in ended]) != self._stored:
             self._stored = mark
             self.run(self._show_store(ended))
         return bool(active)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from wellprod.errors import WellprodError
 from wellprod.jobs import Ledger
 
 _ACTIVE_SECONDS = 0.5
 _IDLE_SECONDS = 2.0
 
 
-async def watch_jobs(ledger: Ledger, on_change: Callable[[], bool], on_error: Callable[[WellprodError], None]) -> None:
+async def watch_jobs(ledger: Ledger, on_change: Callable[[], bool], on_error: Callable[[Exception], None]) -> None:
     """Call `on_change` at once and whenever the ledger has changed, for as long as the page is open.
 
     It answers whether a job is active. While one is, it is called in any case: a process that was killed leaves no
@@ -26,6 +25,6 @@ async def watch_jobs(ledger: Ledger, on_change: Callable[[], bool], on_error: Ca
             seen = revision
             try:
                 active = on_change()
-            except WellprodError as error:
+            except Exception as error:  # whatever it is, the page goes on looking
                 on_error(error)
         await asyncio.sleep(_ACTIVE_SECONDS if active else _IDLE_SECONDS)

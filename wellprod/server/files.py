@@ -16,6 +16,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from wellprod.errors import JobNotFound, WellprodError
+from wellprod.export import download_file
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.server.door import Door, Refusal
 from wellprod.text import size
@@ -38,16 +39,16 @@ class ExportDoor(Door, web.StaticFileHandler):
     async def get(self, job_id: str, include_body: bool = True) -> None:  # type: ignore[override]
         """Stream the file, whole or the range asked for."""
         job = self._finished_export(job_id)
-        path = Path((job.summary or {}).get("path", "")).resolve()
-        downloads = self.workbench.downloads_path.resolve()
-        if path.parent != downloads:
+        path = download_file(job, self.workbench)
+        if path is None:
+            written = (job.summary or {}).get("path")
             raise Refusal(
-                403, f"The export {job_id} was written elsewhere, to {path}.", "Take it there, or export it again."
+                403, f"The export {job_id} was written elsewhere, to {written}.", "Take it there, or export it again."
             )
         if not path.is_file():
             raise Refusal(404, f"The file of the export {job_id} is no longer there.", "Export it again.")
         self._download_name = str((job.summary or {}).get("file_name") or path.name)
-        web.StaticFileHandler.initialize(self, path=str(downloads))
+        web.StaticFileHandler.initialize(self, path=str(path.parent))
         await web.StaticFileHandler.get(self, path.name, include_body=include_body)
 
     def _finished_export(self, job_id: str) -> Job:

@@ -60,7 +60,8 @@
   setInterval(look, LOOK_MS);
   document.addEventListener("visibilitychange", look);
 
-  // Files. A page offers <input type="file" data-wellprod-upload> with a [data-wellprod-upload-status] near it.
+  // Files. A page offers <input type="file" data-wellprod-upload="FIELD"> with a [data-wellprod-upload-status] near
+  // it; the field, found by that selector if there is one, then says where the file lies.
   function size(bytes) {
     for (const [unit, scale] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
       if (bytes >= scale) return `${(bytes / scale).toFixed(1)} ${unit}`;
@@ -101,6 +102,13 @@
     return null;
   }
 
+  function choose(selector, path) {
+    const field = selector ? document.querySelector(selector) : null;
+    if (!field) return;
+    field.value = path;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
   async function send(input) {
     const file = input.files[0];
     if (!file) return;
@@ -124,7 +132,7 @@
         told = percent;
       });
       say(`${kept.name} is here (${size(kept.size_bytes)}).`, "done");
-      input.dispatchEvent(new CustomEvent("wellprod-uploaded", { bubbles: true, detail: kept }));
+      choose(input.dataset.wellprodUpload, kept.path);
     } catch (error) {
       say(error.message, "refused");
     } finally {
