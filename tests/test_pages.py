@@ -151,7 +151,7 @@ def test_a_wrong_setting_is_told_on_the_page(tmp_path: Path, monkeypatch: pytest
     filed.chmod(0o644)
     monkeypatch.setenv("WELLPROD_HOME", str(tmp_path))
     for page in (ImportPage, StatusPage, DownloadPage):
-        _, section = open_page(page).children
+        section = open_page(page).children[-1]
         shown = section.children[1].value
         assert f"chmod 600 {filed}" in shown and SECRET not in shown
 

@@ -25,9 +25,9 @@ class Selection:
     Parameters
     ----------
     fields
-        Field codes or names, in any letter case.
+        Field codes or names, in any letter case; what is a code is not looked for as a name.
     wells
-        Well codes, names or references, in any letter case.
+        Well codes, names or references, likewise.
     first_month, last_month
         Months as YYYY-MM or YYYY-MM-DD, both included.
 
@@ -95,9 +95,11 @@ def selected_records(reading: Reading, selection: Selection) -> pl.DataFrame:
 
 def _codes(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> list[int]:
     """Give the codes that a code or a name stands for."""
+    if reading.value(f"SELECT 1 FROM production WHERE {kind}_code::VARCHAR = ? LIMIT 1", [text]):
+        return [int(text)]
     named = " OR ".join(f"lower({name}) = lower(?)" for name in names)
-    query = f"SELECT DISTINCT {kind}_code FROM production WHERE {kind}_code::VARCHAR = ? OR {named}"
-    codes = [int(code) for code in reading.table(query, [text] * (1 + len(names)))[f"{kind}_code"]]
+    query = f"SELECT DISTINCT {kind}_code FROM production WHERE {named}"
+    codes = [int(code) for code in reading.table(query, [text] * len(names))[f"{kind}_code"]]
     if codes:
         return codes
     known = reading.table(

@@ -48,7 +48,10 @@ def report(
         if parameter:
             raise UsageError("There are parameters, but no report.", next="wellprod report NAME -p NAME VALUE")
         return _list(settings, as_json)
-    given = dict(map(_pair, parameter or ()))
+    pairs = [_pair(text) for text in parameter or ()]
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise UsageError("A parameter is given twice.", next="Give each one once.")
     from wellprod.reports import run_report
 
     with work.watched_report() as watching:

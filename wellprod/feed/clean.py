@@ -109,7 +109,7 @@ class _Cleaning:
         )
         typed = texts.with_columns(
             *(pl.col(f"{name}:text").alias(name) for name in CONTENT if RECORD[name] == pl.String),
-            *(pl.col(f"{name}:text").cast(pl.Float64, strict=False).alias(f"{name}:given") for name in FIGURES),
+            *(_figure(f"{name}:text").alias(f"{name}:given") for name in FIGURES),
             self._date().alias("date_given"),
         )
         typed = self._with_codes(typed).with_columns(
@@ -229,3 +229,9 @@ def _hashes(texts: pl.Series) -> dict[str, int]:
 def _stable_hash(text: str) -> int:
     """Give 52 bits of the SHA-256 of a text, the same on every machine and in every run."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> (64 - _HASH_BITS)
+
+
+def _figure(text: str) -> pl.Expr:
+    """Give a column of text as numbers; -0.0 is 0.0, since the store keeps a sign of zero only at times."""
+    number = pl.col(text).cast(pl.Float64, strict=False)
+    return pl.when(number == 0).then(0.0).otherwise(number)

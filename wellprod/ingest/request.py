@@ -48,7 +48,9 @@ class ImportRequest:
     since: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.is_file:
+        if self.is_file:
+            _expanded(self.source)
+        else:
             check_address(self.source)
             if self.paging == "skip" and re.search(r"[?&](\$|%24)(top|skip)=", self.source):
                 raise UsageError(
@@ -106,10 +108,10 @@ class ImportRequest:
 
     def as_parameters(self) -> dict[str, Any]:
         """Give it as a job row keeps it: a file by its whole path, an address without its secrets."""
-        source = str(Path(self.source).expanduser().resolve()) if self.is_file else mask_secrets(self.source)
+        source = str(_expanded(self.source).resolve()) if self.is_file else mask_secrets(self.source)
         profile = self.profile
         if profile and profile.endswith(".toml"):
-            profile = str(Path(profile).expanduser().resolve())
+            profile = str(_expanded(profile).resolve())
         return {**asdict(self), "source": source, "profile": profile}
 
     @classmethod
@@ -135,3 +137,10 @@ class ImportRequest:
 def _place(address: str) -> str:
     """Give an address without its query."""
     return address.partition("?")[0]
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{path!r} names the home of somebody who is not here.", next="Give the whole path.") from None

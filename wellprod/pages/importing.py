@@ -60,7 +60,8 @@ class ImportPage(parts.Page):
             "First page", self._first_page, lead="As an import would read it. Nothing is stored."
         )
         self._job = JobPanel(self.settings, "No import has run yet. Choose a feed or a file above.")
-        self._job.ended = self._rejects
+        self._rejects = parts.Html()
+        self._rejects_of: object = None
         super().__init__(
             parts.section(
                 "What to read",
@@ -70,7 +71,7 @@ class ImportPage(parts.Page):
                 lead="A feed by its address, or a JSON file. What is in the store already is counted and left.",
             ),
             self._found,
-            parts.section("Import", self._job),
+            parts.section("Import", self._job, self._rejects),
         )
         parts.show(self._found, False)
         self._checked()
@@ -97,6 +98,9 @@ class ImportPage(parts.Page):
             self._job.job_id = shown[0].job_id
         job = self._job.refresh()
         active = bool(job and job.is_active)
+        if (mark := job and (job.job_id, job.runs, job.status)) != self._rejects_of:
+            self._rejects_of = mark
+            self.run(self._show_rejects(job))
         if self._message.value == _ANOTHER_RUNS and not active:
             self._message.put("")
         return active
@@ -134,15 +138,18 @@ class ImportPage(parts.Page):
         finally:
             self._look.disabled = False
 
-    def _rejects(self, job: Job) -> str:
-        """Give the rejects of an import that has ended, by reason, each with raw rows."""
-        reasons = ((job.summary or {}).get("import_summary") or {}).get("rejects_by_reason") or {}
-        if not reasons:
-            return ""
-        store = Store(self.settings.store_path, self.settings.store_wait_seconds)
-        with store.read() as reading:
-            rows = rejected_rows(reading, job.job_id, rows_per_reason=_SHOWN_REJECTS)
-        return "<h3>Rejected rows</h3>" + _by_reason(rows, reasons)
+    async def _show_rejects(self, job: Job | None) -> None:
+        """Show the rejects of an import that has ended, by reason, each with raw rows."""
+        counts = ((job.summary if job else None) or {}).get("import_summary") or {}
+        self._rejects.put("")
+        if job and (reasons := counts.get("rejects_by_reason")):
+            rows = await asyncio.to_thread(self._rejected_rows, job)
+            if self._rejects_of == (job.job_id, job.runs, job.status):
+                self._rejects.put("<h3>Rejected rows</h3>" + _by_reason(rows, reasons))
+
+    def _rejected_rows(self, job: Job) -> pl.DataFrame:
+        with Store(self.settings.store_path, self.settings.store_wait_seconds).read() as reading:
+            return rejected_rows(reading, job.job_id, rows_per_reason=_SHOWN_REJECTS)
 
 
 class _Form(w.VBox):

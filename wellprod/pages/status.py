@@ -17,7 +17,7 @@ from wellprod.pages.job import JobPanel, describe
 from wellprod.pages.watch import watch_jobs
 from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
-from wellprod.text import age, duration, moment, number, size
+from wellprod.text import duration, moment, number, size
 
 _HISTORY = 10
 _CHARTED = 20
@@ -74,6 +74,7 @@ class StatusPage(parts.Page):
             self._store.put(_empty(self.settings))
         except WellprodError as error:
             self._store.put(parts.error_notice(error.as_dict()))
+            self._stored = None  # so that it is tried again
         self._chart.put(await asyncio.to_thread(_speed, imports))
 
     def _looked_up(self) -> Overview:
@@ -85,11 +86,11 @@ class StatusPage(parts.Page):
         if not self._health.value:
             self._health.put(parts.bar(None, "Checking"))
         checks = await asyncio.to_thread(check_health, self.settings)
+        self._check.disabled = False
         if self.settings.feed_url and "://" in self.settings.feed_url:
             self._health.put(_health([*checks, Check("feed", True, "is being asked …")]))
             checks.append(await asyncio.to_thread(check_feed, self.settings.feed_url, self.settings))
         self._health.put(_health(checks))
-        self._check.disabled = False
 
     def _turn(self, by: int) -> None:
         self._offset = max(self._offset + by, 0)
@@ -119,7 +120,7 @@ def _store_facts(found: Overview, imports: list[Job], settings: Settings) -> dic
         "Wells": number(found.wells),
         "Months": months,
         "Reported the last month": f"{number(found.wells_in_last_month)} of {number(found.wells)} wells",
-        "Last import": f"{last.status.lower()}, {age(last.completed_at)}" if last else "none",
+        "Last import": f"{moment(last.completed_at)[:16]}, {last.status.lower()}" if last else "none",
         "Older versions kept": number(found.restated_versions),
         "Rejected rows kept": number(found.rejected_rows),
         "Size on disk": size(settings.store_path.stat().st_size),
