@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wellprod.cli import screen, work
 from wellprod.cli.options import read_settings
 from wellprod.errors import BusinessRuleViolation, FeedUnreachable, UsageError
-from wellprod.jobs import Status
 from wellprod.settings import Settings
-from wellprod.store import Store
 from wellprod.text import duration, number, size
+
+if TYPE_CHECKING:
+    from wellprod.store import Store
 
 commands = typer.Typer()
 
@@ -130,6 +131,8 @@ def run_demo(settings: Settings, *, wells: int, months: int) -> int:
     from wellprod.analysis.overview import largest_wells
     from wellprod.export import ExportRequest
     from wellprod.ingest import ImportRequest, start_import
+    from wellprod.jobs import Status
+    from wellprod.store import Store
 
     store = Store(settings.store_path, settings.store_wait_seconds)
     _refuse_other_data(store)
