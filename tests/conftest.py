@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +46,6 @@ def anp_records() -> list[dict[str, Any]]:
     """The 6,505 records of the ANP wells."""
     records: list[dict[str, Any]] = json.loads(ANP_WELLS.read_text("utf-8"))["value"]
     return records
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until a condition on another process holds; looks each 20 ms."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"nothing came of it in {seconds:g} seconds"
-        time.sleep(0.02)
 
 
 class CommandLine:

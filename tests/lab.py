@@ -56,14 +56,14 @@ class Lab:
         return kernels
 
 
-def until(look: Callable[[], Found | None], seconds: float, what: str) -> Found:
+def until(look: Callable[[], Found | None], seconds: float = 60.0, what: str = "what the test waits for") -> Found:
     """Look until something is found, and give it; fail when the time is up."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.1)
-    raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds:g} s: {what}")
 
 
 @contextmanager

@@ -36,7 +36,8 @@ from wellprod.schema import RECORD
 from wellprod.settings import Settings
 from wellprod.store import Store
 
-from .conftest import CommandLine, wait_for
+from .conftest import CommandLine
+from .lab import until
 from .scripted import Asked, Reply, record, scripted_feed
 
 pytestmark = pytest.mark.slow
@@ -91,7 +92,7 @@ class Feed:
 
     def wait_for_page(self, page: int) -> None:
         """Wait until somebody has asked for `page`."""
-        wait_for(lambda: any(asked.options.get("p") == str(page) for asked in self.asked))
+        until(lambda: any(asked.options.get("p") == str(page) for asked in self.asked))
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def pid_of(settings: Settings, job_id: str) -> int:
 
 def ended(ledger: Ledger, job_id: str) -> Job:
     """Wait for the end of a job and give it."""
-    wait_for(lambda: not ledger.get(job_id).is_active)
+    until(lambda: not ledger.get(job_id).is_active)
     return ledger.get(job_id)
 
 
@@ -128,7 +129,7 @@ def killed(settings: Settings, job_id: str) -> None:
     mark = ProcessMark.of(pid_of(settings, job_id))
     assert mark.pid != os.getpid()
     os.kill(mark.pid, signal.SIGKILL)
-    wait_for(lambda: not mark.is_alive, 10)
+    until(lambda: not mark.is_alive, 10)
 
 
 def assert_whole(settings: Settings, job: Job, wells: list[int]) -> None:
@@ -181,7 +182,7 @@ def test_an_import_in_the_background_from_the_command_line(
     names = ["progress_percentage", "new_records", "duplicate_records", "restated_records", "failed_records"]
     assert [job[name] for name in names] == [100.0, 6, 0, 0, 0]
     assert [newer[name] for name in names] == [100.0, 0, 6, 0, 0]
-    assert not list(settings.logs_path.iterdir()), "the log of a job that had nothing to say goes with it"
+    assert not list((settings.home / "logs").iterdir()), "the log of a job that had nothing to say goes with it"
 
 
 def test_a_job_whose_process_cannot_start_says_why(
@@ -190,7 +191,7 @@ def test_a_job_whose_process_cannot_start_says_why(
     """A setting that is broken for the new process: FAILED with a reason, and what it said is in its log."""
     monkeypatch.setenv("WELLPROD_GROUP_RECORDS", "many")
     job = ended(ledger, trigger_import(ImportRequest("http://127.0.0.1:9/odata"), settings))
-    log = settings.logs_path / f"{job.job_id}.log"
+    log = (settings.home / "logs") / f"{job.job_id}.log"
     assert job.status == Status.FAILED and job.error
     assert job.error["code"] == "PROCESS_GONE" and str(log) in job.error["message"]
     assert "WELLPROD_GROUP_RECORDS is not allowed" in log.read_text()
@@ -212,7 +213,7 @@ def test_a_profile_that_is_gone_meanwhile_is_told(settings: Settings, ledger: Le
 def test_a_process_that_cannot_be_made_is_told(settings: Settings, ledger: Ledger) -> None:
     """Where the folder of the logs is a file there is no process: the caller and the job both say so."""
     settings.home.mkdir()
-    settings.logs_path.write_text("in the way")
+    (settings.home / "logs").write_text("in the way")
     with pytest.raises(JobError, match="No process could be started"):
         trigger_import(ImportRequest("http://127.0.0.1:9/odata"), settings)
     (job,) = ledger.jobs()
@@ -267,10 +268,10 @@ def test_sigterm_to_the_whole_group_keeps_what_is_stored(settings: Settings, led
     with Feed(20, held=5).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), small(settings))
         feed.wait_for_page(5)
-        wait_for(lambda: ledger.get(job_id).records == 8)
+        until(lambda: ledger.get(job_id).records == 8)
         mark = ProcessMark.of(pid_of(settings, job_id))
         os.killpg(mark.pid, signal.SIGTERM)
-        wait_for(lambda: not mark.is_alive, 20)
+        until(lambda: not mark.is_alive, 20)
         job = ledger.get(job_id)
         assert (job.status, job.records) == (Status.CANCELLED, 8)
         feed.released.set()
@@ -289,8 +290,8 @@ def test_kills_at_random_moments_lose_and_double_nothing(settings: Settings, led
     with Feed(400, 5, seconds=0.005).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), tuned)
         for pages in [0, *(moments.randrange(40) for _ in range(7))]:
-            until = len(feed.asked) + pages
-            wait_for(lambda until=until: len(feed.asked) >= until)  # type: ignore[misc]
+            enough = len(feed.asked) + pages
+            until(lambda enough=enough: len(feed.asked) >= enough)  # type: ignore[misc]
             killed(tuned, job_id)
             job = ledger.get(job_id)
             assert job.status == Status.FAILED and job.error and job.error["code"] == "PROCESS_GONE"
@@ -336,7 +337,7 @@ def test_the_secret_in_an_address_is_in_no_file(settings: Settings, ledger: Ledg
         trigger_resume(told["job_id"], settings.model_copy(update={"feed_url": feed.url, "log_level": "DEBUG"}))
         assert_whole(settings, ended(ledger, told["job_id"]), feed.wells)
     assert {asked.options["key"] for asked in feed.asked} == {"opensesame"}
-    assert list(settings.logs_path.iterdir())
+    assert list((settings.home / "logs").iterdir())
     assert_unknown()
 
 
@@ -405,7 +406,7 @@ def test_a_killed_export_leaves_no_file_and_is_written_again(
 ) -> None:
     """Killed in the midst: FAILED, nothing at its final name; the resume writes it whole and clears the rest away."""
     job_id = trigger_export(ExportRequest(), filled)
-    wait_for(lambda: ledger.get(job_id).records)
+    until(lambda: ledger.get(job_id).records)
     killed(filled, job_id)
     job = ledger.get(job_id)
     assert job.status == Status.FAILED and job.error and job.error["code"] == "PROCESS_GONE"

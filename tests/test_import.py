@@ -309,7 +309,7 @@ def test_a_wrong_profile_stops_before_the_first_record(settings: Settings) -> No
         ({"page_size": 0}, "page size 0 is not allowed; it must be from 1 to 5000"),
         ({"page_size": 5001}, "page size 5001 is not allowed; it must be from 1 to 5000"),
         ({"start_page": 0, "paging": "skip"}, "start page 0 is not allowed"),
-        ({"start_page": 2}, "start page 2 needs pages with numbers. Choose paging"),
+        ({"start_page": 2}, "start page 2 needs pages with numbers. Choose paging 'skip'"),
         ({"max_pages": 0}, "max pages 0 is not allowed"),
         ({"paging": "lanes"}, "paging 'lanes' is not allowed; it must be 'server' or 'skip'"),
         ({"since": "last year"}, "since 'last year' is not allowed; it must be a month such as 2024-01"),

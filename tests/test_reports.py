@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from wellprod.reports.files import prune, reserve
 from wellprod.settings import Settings
 
 from .conftest import CommandLine
-from .scripted import record
+from .scripted import record, serving
 from .test_import import frame_of, tuned
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -68,15 +67,8 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         def log_message(self, *_: Any) -> None:
             """Stay silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"json://127.0.0.1:{server.server_address[1]}/hook", came
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as address:
+        yield f"json://{address}/hook", came
 
 
 def assert_fit_to_show(html: str) -> None:

@@ -22,7 +22,7 @@ from wellprod.jobs import Ledger, Status
 from wellprod.schema import KEY, RECORD
 from wellprod.workbench import Workbench
 
-from .conftest import wait_for
+from .lab import until
 from .scripted import Reply, record, scripted_feed
 
 WELLS = generate_wells(30, 24, 1, date(2024, 5, 1))
@@ -227,7 +227,7 @@ def test_an_import_in_the_background_is_followed_by_its_id(tmp_path: Path) -> No
     bench = Workbench(tmp_path)
     with running(create_app(WELLS)) as url:
         job_id = bench.trigger_import(url)
-        wait_for(lambda: not bench.job(job_id).is_active)
+        until(lambda: not bench.job(job_id).is_active)
     assert (bench.job(job_id).status, bench.overview().records) == (Status.COMPLETED, WELLS.height)
 
 

@@ -25,7 +25,6 @@ from wellprod.errors import SettingsError, redact
 
 PAGE_SIZES = range(1, 5001)
 PREFIX = "WELLPROD_"
-LOGS = "logs"
 
 
 CREDENTIALS_FILE = "credentials.env"
@@ -154,11 +153,6 @@ class Settings(BaseSettings):
     def jobs_path(self) -> Path:
         """The SQLite file of the job ledger."""
         return self.home / "jobs.sqlite"
-
-    @property
-    def logs_path(self) -> Path:
-        """The folder of what background jobs log."""
-        return self.home / LOGS
 
     @property
     def downloads_path(self) -> Path:

@@ -12,7 +12,7 @@ from wellprod.analysis.selection import Selection
 from wellprod.store import Reading
 from wellprod.text import html_pairs, number
 
-_VOLUMES = ", ".join(
+_OIL, _GAS, _WATER = (
     f"sum({rate} * day(last_day(production_period))) AS {{0}}{volume}"
     for rate, volume in {
         "oil_production_kbd": "oil_kbbl",
@@ -22,6 +22,7 @@ _VOLUMES = ", ".join(
 )
 """A month's volume is its calendar-day rate times the days of the month; what was not reported adds nothing, and
 where nothing was reported there is none."""
+_VOLUMES = f"{_OIL}, {_GAS}, {_WATER}"
 
 _EXTENT = (
     "count(DISTINCT production_period) AS months, min(production_period) AS first_month,"
@@ -57,18 +58,20 @@ class Overview:
             "Records": number(self.records),
             "Fields": number(self.fields),
             "Wells": number(self.wells) + reporting,
-            "Months": self._months() or "none",
+            "Months": self.months or "none",
             "Sources": ", ".join(self.data_sources) or "none",
             "Restated": f"{number(self.restated_versions)} older versions kept",
             "Rejected": f"{number(self.rejected_rows)} rows kept with their reason",
         }
 
-    def _months(self) -> str:
+    @property
+    def months(self) -> str:
+        """The first and the last month, or nothing where there is none."""
         return f"{self.first_month:%Y-%m} to {self.last_month:%Y-%m}" if self.first_month and self.last_month else ""
 
     def __repr__(self) -> str:
         counts = f"{number(self.records)} records, {number(self.fields)} fields, {number(self.wells)} wells"
-        return f"<Overview: {', '.join(part for part in (counts, self._months()) if part)}>"
+        return f"<Overview: {', '.join(part for part in (counts, self.months) if part)}>"
 
     def _repr_html_(self) -> str:
         return html_pairs(self.as_pairs())
@@ -151,8 +154,7 @@ def largest_wells(reading: Reading, count: int = 10) -> pl.DataFrame:
     return reading.table(
         "SELECT any_value(coalesce(well_name, well_reference, well_code::VARCHAR)) AS well,"
         " max_by(coalesce(field_name, field_code::VARCHAR), production_period) AS field, count(*) AS months,"
-        " sum(oil_production_kbd * day(last_day(production_period))) AS cum_oil_kbbl,"
-        " sum(gas_production_mmcfd * day(last_day(production_period))) AS cum_gas_mmscf,"
+        f" {_OIL.format('cum_')}, {_GAS.format('cum_')},"
         " max(oil_production_kbd) AS peak_oil_kbd"
         " FROM production GROUP BY data_source, well_code"
         " ORDER BY cum_oil_kbbl DESC NULLS LAST, well_code LIMIT ?",

@@ -21,7 +21,9 @@ class Preview:
     first: pl.DataFrame
 
 
-def preview(reading: Reading, selection: Selection, *, columns: Sequence[str] = (), rows: int = 10) -> Preview:
+def preview(
+    reading: Reading, selection: Selection, *, columns: Sequence[str] = tuple(RECORD), rows: int = 10
+) -> Preview:
     """Count the records and wells of a selection and give the first `rows` records, as an export would write them.
 
     Raises
@@ -30,8 +32,7 @@ def preview(reading: Reading, selection: Selection, *, columns: Sequence[str] = 
         A field or well is not in the store.
     """
     condition, values = selection.condition(reading)
-    chosen = [name for name in RECORD if not columns or name in columns]
-    first = f"SELECT {', '.join(chosen)} FROM production WHERE {condition} ORDER BY {', '.join(KEY)} LIMIT {rows:d}"
+    first = f"SELECT {', '.join(columns)} FROM production WHERE {condition} ORDER BY {', '.join(KEY)} LIMIT {rows:d}"
     counts = f"SELECT count(*), count(DISTINCT (data_source, well_code)) FROM production WHERE {condition}"
     records, wells = reading.table(counts, values).row(0)
     return Preview(records, wells, reading.table(first, values))

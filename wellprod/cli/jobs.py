@@ -76,11 +76,13 @@ def jobs_resume(job_id: str, background: Background = False, as_json: AsJson = F
 @commands.command("run", hidden=True)
 def jobs_run(job_id: str) -> int:
     """Run a pending job in this process; its log, when it is empty, goes with it."""
+    from wellprod.jobs import Ledger
+
     settings = read_settings()
     try:
         return work.run_pending(job_id, settings)
     finally:
-        log = settings.logs_path / f"{job_id}.log"
+        log = Ledger(settings.jobs_path).log_path(job_id)
         with suppress(OSError):
             if log.stat().st_size == 0:
                 log.unlink()

@@ -153,7 +153,7 @@ def show_jobs(jobs: list[Job], ledger: Path) -> None:
             f"[{_COLOURS[job.status]}]{job.status}[/]",
             moment(job.started_at),
             duration(job.execution_time_seconds),
-            number((job.progress or {}).get("records_processed")),
+            number(job.records),
         )
     out.print(table)
     _say(out, f"[dim]Kept in {escape(str(ledger))}[/]")

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
 
 from wellprod.errors import JobError
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.settings import Settings
 
+_READ_AT_ONCE = 50
+
 
 def downloads(settings: Settings, *, limit: int = 20) -> list[Job]:
     """Give the exports whose file lies in `downloads_path`, newest first; `summary` has its path and size."""
-    jobs = Ledger(settings.jobs_path).jobs(kind="export", limit=1000)
-    done = ((job, download_file(job, settings)) for job in jobs if job.status == Status.COMPLETED)
-    return [job for job, path in done if path and path.is_file()][:limit]
+    done = (job for job in _exports(Ledger(settings.jobs_path)) if job.status == Status.COMPLETED)
+    return list(islice((job for job in done if (path := download_file(job, settings)) and path.is_file()), limit))
+
+
+def _exports(ledger: Ledger) -> Iterator[Job]:
+    """Give the exports, newest first, read a few at a time: pages ask often, and mostly the newest serve."""
+    for offset in count(0, _READ_AT_ONCE):
+        jobs = ledger.jobs(kind="export", limit=_READ_AT_ONCE, offset=offset)
+        yield from jobs
+        if len(jobs) < _READ_AT_ONCE:
+            return
 
 
 def download_file(job: Job, settings: Settings) -> Path | None:

@@ -14,7 +14,7 @@ from wellprod.settings import Settings
 
 
 def start_in_background(job: Job, ledger: Ledger, settings: Settings, **changes: str | None) -> None:
-    """Start a process that runs the pending `job` with `settings`; what it logs goes to `logs_path`.
+    """Start a process that runs the pending `job` with `settings`; what it logs goes to the ledger's `log_path`.
 
     Parameters
     ----------
@@ -28,8 +28,9 @@ def start_in_background(job: Job, ledger: Ledger, settings: Settings, **changes:
     """
     command = [sys.executable, "-P", "-m", "wellprod", "jobs", "run", job.job_id]
     try:
-        settings.logs_path.mkdir(parents=True, exist_ok=True)
-        with (settings.logs_path / f"{job.job_id}.log").open("ab") as log:
+        log_path = ledger.log_path(job.job_id)
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with log_path.open("ab") as log:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -18,7 +18,6 @@ from filelock import FileLock
 from wellprod.errors import BusinessRuleViolation, JobError, JobNotFound
 from wellprod.jobs.job import ACTIVE, Job, Status
 from wellprod.jobs.process import ProcessMark
-from wellprod.settings import LOGS
 
 SINGLE_IMPORT_RULE = "SINGLE_IMPORT_RULE"
 SUMMARY_MIME = "application/vnd.wellprod.summary+json"
@@ -191,30 +190,32 @@ class Ledger:
 
     def jobs(self, *, kind: str | None = None, limit: int = 50, offset: int = 0) -> list[Job]:
         """Give the jobs, all or of one kind, newest first."""
-        self._settle()
-        query = sa.select(_jobs).order_by(_jobs.c.created_at.desc(), _jobs.c.job_id).limit(limit).offset(offset)
-        if kind:
-            query = query.where(_jobs.c.kind == kind)
-        with self._reading() as connection:
-            return [_job(row) for row in connection.execute(query)]
+        return self._listed(sa.select(_jobs).limit(limit).offset(offset), kind)
 
     def active_jobs(self, *, kind: str | None = None) -> list[Job]:
         """Give the jobs that are pending or running, all or of one kind, newest first; an old one may be resumed."""
-        self._settle()
-        query = sa.select(_jobs).where(_is_active).order_by(_jobs.c.created_at.desc(), _jobs.c.job_id)
-        if kind:
-            query = query.where(_jobs.c.kind == kind)
-        with self._reading() as connection:
-            return [_job(row) for row in connection.execute(query)]
+        return self._listed(sa.select(_jobs).where(_is_active), kind)
 
     def running_import(self) -> Job | None:
         """Give the import that is pending or running, if there is one."""
         return next(iter(self.active_jobs(kind="import")), None)
 
+    def log_path(self, job_id: str) -> Path:
+        """Give the file of what a background job logs; there is none for a job that had nothing to say."""
+        return self.path.parent / "logs" / f"{job_id}.log"
+
     def revision(self) -> tuple[int, ...]:
         """Give a mark that changes when anything in the ledger does; it costs no query."""
         files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
         return tuple(stamp for file in files for stamp in _stamps(file))
+
+    def _listed(self, query: sa.Select[Any], kind: str | None) -> list[Job]:
+        self._settle()
+        query = query.order_by(_jobs.c.created_at.desc(), _jobs.c.job_id)
+        if kind:
+            query = query.where(_jobs.c.kind == kind)
+        with self._reading() as connection:
+            return [_job(row) for row in connection.execute(query)]
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -285,7 +286,7 @@ class Ledger:
             silent = time.time() - row.heartbeat_at > _SILENT_SECONDS
             if mark.is_alive if mark.is_here else not silent:
                 continue
-            log = self.path.parent / LOGS / f"{row.job_id}.log"
+            log = self.log_path(row.job_id)
             error = JobError(
                 f"The process of this job (number {row.pid} on {row.host}) has ended without finishing it."
                 + (f" Its last words are in {log}." if log.exists() and log.stat().st_size else ""),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from html import escape
-from urllib.parse import quote
 
 import ipywidgets as w
 
@@ -68,10 +66,10 @@ class DownloadPage(parts.Page):
         super().__init__(self._choice, self._seen, self._job_section, parts.section("Recent exports", self._recent))
         parts.show(self._job_section, False)
         parts.show(self._choice, False)
-        self.run(watch_jobs(self._job.ledger, self._on_jobs, lambda error: self._tell(error)))
+        self.run(watch_jobs(self._job.ledger, self._on_jobs, self._tell))
 
     def _tell(self, error: Exception | None) -> None:
-        self._message.put(parts.error_notice(parts.told(error)) if error else "")
+        self._message.put(parts.problem(error) if error else "")
 
     async def _offer_months(self) -> None:
         """Offer the months that the store has now, and keep those that were chosen."""
@@ -120,7 +118,7 @@ class DownloadPage(parts.Page):
                 parts.notice("info", "The store is empty: there is nothing to export yet.", "Import first.")
             )
         except Exception as error:
-            self._preview.put(parts.error_notice(parts.told(error)))
+            self._preview.put(parts.problem(error))
         else:
             if asked == self._asked:
                 self._preview.put(_preview(found))
@@ -128,7 +126,7 @@ class DownloadPage(parts.Page):
 
     def _looked_up(self, request: ExportRequest) -> Preview:
         with self._store.read() as reading:
-            return preview(reading, request.selection, columns=request.columns)
+            return preview(reading, request.selection, columns=request.columns_in_order)
 
     def _on_export(self) -> None:
         if self._export.disabled:  # the second click of a double one
@@ -217,8 +215,7 @@ class _Downloads(w.VBox):
 
 def _link(job: Job, settings: Settings) -> str:
     name = str((job.summary or {})["file_name"])
-    address = f"{settings.server_path.rstrip('/')}/wellprod/exports/{quote(job.job_id)}/file"
-    return f"<a class='wp-link' href='{escape(address, quote=True)}' download>Download {escape(name)}</a>"
+    return parts.link(settings, f"exports/{job.job_id}/file", f"Download {name}", attributes=" download")
 
 
 def _preview(found: Preview) -> str:

@@ -35,6 +35,8 @@ _SAMPLE_COLUMNS = (
     "water_production_kbd",
 )
 
+_REASON = pl.col("reason").str.split(":").list.first()  # without the value
+
 _Default = TypeVar("_Default", int, None)
 
 _ANOTHER_RUNS = parts.notice(
@@ -76,7 +78,7 @@ class ImportPage(parts.Page):
         parts.show(self._found, False)
         self._checked()
         self.run(self._watch_uploads())
-        self.run(watch_jobs(self._job.ledger, self._on_jobs, lambda error: self._message.put(_problem(error))))
+        self.run(watch_jobs(self._job.ledger, self._on_jobs, lambda error: self._message.put(parts.problem(error))))
 
     def _checked(self) -> None:
         """Check the form as it is; only what is allowed can be started."""
@@ -84,7 +86,7 @@ class ImportPage(parts.Page):
             self._form.request()
             problem = ""
         except UsageError as error:
-            problem = _problem(error) if self._form.source.value.strip() else ""
+            problem = parts.problem(error) if self._form.source.value.strip() else ""
             self._start.disabled = self._look.disabled = True
         else:
             self._start.disabled = self._look.disabled = False
@@ -134,7 +136,7 @@ class ImportPage(parts.Page):
             found = await asyncio.to_thread(dry_run, request, self.settings)
             self._first_page.put(_first_page(found))
         except Exception as error:
-            self._first_page.put(parts.error_notice(parts.told(error)))
+            self._first_page.put(parts.problem(error))
         finally:
             self._look.disabled = False
 
@@ -260,10 +262,6 @@ def _sign_in(settings: Settings) -> str:
     return parts.details(says, parts.notice("info", how))
 
 
-def _problem(error: Exception) -> str:
-    return parts.error_notice(parts.told(error))
-
-
 def _first_page(found: DryRun) -> str:
     if not found.rows:
         return parts.notice("warn", "The first page has no records.") + _warnings(found)
@@ -285,7 +283,7 @@ def _first_page(found: DryRun) -> str:
     )
     rejects = ""
     if found.rejects.height:
-        by_reason = found.rejects["reason"].str.split(":").list.first().value_counts(sort=True)
+        by_reason = found.rejects.select(_REASON)["reason"].value_counts(sort=True)
         rejects = "<h3>Rejected rows</h3>" + _by_reason(found.rejects, dict(by_reason.iter_rows()))
     raw = parts.details("The rows as they came", parts.table(found.raw_rows, "Raw rows of the first page"))
     broken = {f"{rule.replace('_', ' ')}": number(count) for rule, count in found.findings.items() if count}
@@ -299,10 +297,9 @@ def _warnings(found: DryRun) -> str:
 
 def _by_reason(rows: pl.DataFrame, counts: dict[str, int]) -> str:
     """Give rejects under their reasons, the most frequent first."""
-    same = pl.col("reason").str.split(":").list.first()
     shown = []
     for reason, count in sorted(counts.items(), key=lambda item: -item[1]):
-        some = rows.filter(same == reason).head(_SHOWN_REJECTS).select("page", "row_number", "reason", "raw_row")
+        some = rows.filter(reason == _REASON).head(_SHOWN_REJECTS).select("page", "row_number", "reason", "raw_row")
         title = f"{reason} ({number(count)})"
         caption = f"{'All' if some.height == count else 'The first'} {number(some.height)} rows, as they came"
         shown.append(parts.details(title, parts.table(some, caption)))

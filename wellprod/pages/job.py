@@ -16,13 +16,14 @@ from wellprod.pages import parts
 from wellprod.settings import Settings
 from wellprod.text import duration, moment, number, size
 
-_STATUS: dict[Status, tuple[str, parts.Kind]] = {
+STATUS: dict[Status, tuple[str, parts.Kind]] = {
     Status.PENDING: ("is about to start", "info"),
     Status.RUNNING: ("is running", "info"),
     Status.COMPLETED: ("is done", "good"),
     Status.FAILED: ("has failed", "bad"),
     Status.CANCELLED: ("was stopped", "warn"),
 }
+"""What is said of a job in each state, and how it looks."""
 
 
 class JobPanel(w.VBox):
@@ -103,13 +104,12 @@ def describe(job: Job) -> str:
 
 
 def _head(job: Job) -> str:
-    says, kind = _STATUS[job.status]
+    says, kind = STATUS[job.status]
     if job.is_active and job.cancel_requested:
         says, kind = "stops after the page that it is at", "warn"
     what = "The import" if job.kind == "import" else "The export"
-    role = "role='status'"
-    badge = f"<span class='wp-badge wp-{kind}'>{job.status}</span>"
-    return f"<p class='wp-jobline' {role}>{badge} {what} {says}. <code>{job.job_id}</code></p>"
+    badge = parts.badge(kind, job.status)
+    return f"<p class='wp-jobline' role='status'>{badge} {what} {says}. <code>{job.job_id}</code></p>"
 
 
 def _bar(job: Job) -> str:

@@ -9,11 +9,13 @@ from functools import wraps
 from html import escape
 from importlib import resources
 from typing import Any, Literal
+from urllib.parse import quote
 
 import ipywidgets as w
 import polars as pl
 
 from wellprod.errors import WellprodError, redact
+from wellprod.settings import Settings
 from wellprod.text import heading, number
 
 Kind = Literal["good", "bad", "warn", "info"]
@@ -51,7 +53,7 @@ class Page(w.VBox):
     def _ended(self, task: asyncio.Future[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            self._failure.put(error_notice(told(error)))
+            self._failure.put(problem(error))
 
 
 def open_page(page: Callable[[], Page]) -> Page:
@@ -59,7 +61,7 @@ def open_page(page: Callable[[], Page]) -> Page:
     try:
         return page()
     except WellprodError as error:
-        return Page(section("This page cannot be opened", w.HTML(error_notice(told(error)))))
+        return Page(section("This page cannot be opened", w.HTML(problem(error))))
 
 
 def section(title: str, *parts: w.Widget, lead: str = "") -> w.VBox:
@@ -111,6 +113,30 @@ def error_notice(error: Mapping[str, Any]) -> str:
     return notice("bad", f"{page}{error['message']}", next)
 
 
+def problem(error: BaseException) -> str:
+    """Give the message of any error, without a secret."""
+    if isinstance(error, WellprodError):
+        return error_notice(error.as_dict())
+    text = redact(f"{type(error).__name__}: {error}")
+    return notice("bad", text, "Reload the page; if it comes again, report it.")
+
+
+def badge(kind: Kind, text: str) -> str:
+    """Give a word that stands out."""
+    return f"<span class='wp-badge wp-{kind}'>{escape(text)}</span>"
+
+
+def scroll(markup: str, label: str) -> str:
+    """Give markup that scrolls sideways inside its card, by the keyboard too."""
+    return f"<div class='wp-scroll' tabindex='0' role='region' aria-label='{escape(label, quote=True)}'>{markup}</div>"
+
+
+def link(settings: Settings, path: str, text: str, *, attributes: str = "") -> str:
+    """Give a link to a path of the server's own."""
+    address = f"{settings.server_path.rstrip('/')}/wellprod/{quote(path)}"
+    return f"<a class='wp-link' href='{escape(address, quote=True)}'{attributes}>{escape(text)}</a>"
+
+
 def facts(pairs: Mapping[str, str]) -> str:
     """Give names with their values."""
     items = "".join(
@@ -137,10 +163,10 @@ def table(frame: pl.DataFrame, caption: str) -> str:
         + "</tr>"
         for values in frame.iter_rows()
     )
-    return (
-        "<div class='wp-scroll' tabindex='0' role='region'"
-        f" aria-label='{escape(caption, quote=True)}'><table class='wp-table'><caption>{escape(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    return scroll(
+        f"<table class='wp-table'><caption>{escape(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
+        caption,
     )
 
 
@@ -168,19 +194,11 @@ def guarded(tell: Callable[[str], None]) -> Callable[[Callable[[], None]], Calla
             try:
                 act()
             except Exception as error:
-                tell(error_notice(told(error)))
+                tell(problem(error))
 
         return acted
 
     return wrap
-
-
-def told(error: BaseException) -> dict[str, Any]:
-    """Give any error as code, message and next step, without a secret."""
-    if isinstance(error, WellprodError):
-        return error.as_dict()
-    text = redact(f"{type(error).__name__}: {error}")
-    return {"code": "INTERNAL_ERROR", "message": text, "next": "Reload the page; if it comes again, report it."}
 
 
 def options(names: Sequence[str], titles: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from wellprod.errors import StoreMissing, WellprodError
 from wellprod.health import Check, check_feed, check_health
 from wellprod.jobs import Job, Ledger
 from wellprod.pages import parts
-from wellprod.pages.job import JobPanel, describe
+from wellprod.pages.job import STATUS, JobPanel, describe
 from wellprod.pages.watch import watch_jobs
 from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
@@ -21,7 +21,6 @@ from wellprod.text import duration, moment, number, size
 
 _HISTORY = 10
 _CHARTED = 20
-_KINDS: dict[str, parts.Kind] = {"COMPLETED": "good", "FAILED": "bad", "CANCELLED": "warn"}
 
 
 class StatusPage(parts.Page):
@@ -45,11 +44,7 @@ class StatusPage(parts.Page):
             parts.section("Speed of imports", self._chart),
             parts.section("History", self._history, parts.row(self._newer, self._older, self._range)),
         )
-        self.run(
-            watch_jobs(
-                self._ledger, self._on_jobs, lambda error: self._history.put(parts.error_notice(parts.told(error)))
-            )
-        )
+        self.run(watch_jobs(self._ledger, self._on_jobs, lambda error: self._history.put(parts.problem(error))))
         self.run(self._show_health())
 
     def _on_jobs(self) -> bool:
@@ -73,7 +68,7 @@ class StatusPage(parts.Page):
         except StoreMissing:
             self._store.put(_empty(self.settings))
         except WellprodError as error:
-            self._store.put(parts.error_notice(error.as_dict()))
+            self._store.put(parts.problem(error))
             self._stored = None  # so that it is tried again
         self._chart.put(await asyncio.to_thread(_speed, imports))
 
@@ -110,15 +105,12 @@ class StatusPage(parts.Page):
 
 
 def _store_facts(found: Overview, imports: list[Job], settings: Settings) -> dict[str, str]:
-    months = (
-        f"{found.first_month:%Y-%m} to {found.last_month:%Y-%m}" if found.first_month and found.last_month else "none"
-    )
     last = imports[0] if imports else None
     return {
         "Records": number(found.records),
         "Fields": number(found.fields),
         "Wells": number(found.wells),
-        "Months": months,
+        "Months": found.months or "none",
         "Reported the last month": f"{number(found.wells_in_last_month)} of {number(found.wells)} wells",
         "Last import": f"{moment(last.completed_at)[:16]}, {last.status.lower()}" if last else "none",
         "Older versions kept": number(found.restated_versions),
@@ -130,19 +122,19 @@ def _store_facts(found: Overview, imports: list[Job], settings: Settings) -> dic
 
 
 def _empty(settings: Settings) -> str:
-    link = f"{settings.server_path.rstrip('/')}/wellprod/import"
+    link = parts.link(settings, "import", "Import a feed or a file")
     return parts.notice(
         "info",
         f"Nothing is in the store yet; it will be made at {settings.store_path}.",
-        markup=f" <a class='wp-link' href='{escape(link, quote=True)}'>Import a feed or a file</a>",
+        markup=f" {link}",
     )
 
 
 def _health(checks: list[Check]) -> str:
     rows = "".join(
         f"<tr><th scope='row'>{escape(check.name.capitalize())}</th>"
-        f"<td><span class='wp-badge wp-{'good' if check.is_well else 'bad'}'>{'WELL' if check.is_well else 'NOT WELL'}"
-        f"</span></td><td class='wp-wrap'>{escape(check.finding)}</td></tr>"
+        f"<td>{parts.badge('good', 'WELL') if check.is_well else parts.badge('bad', 'NOT WELL')}</td>"
+        f"<td class='wp-wrap'>{escape(check.finding)}</td></tr>"
         for check in checks
     )
     return f"<table class='wp-table'><caption class='wp-hidden'>Health</caption><tbody>{rows}</tbody></table>"
@@ -159,8 +151,7 @@ def _speed(imports: list[Job]) -> str:
         return parts.notice("info", "No import has run yet.")
     fastest = max(row["records_per_second"] for row in rows)
     words = f"Records a second of the last {number(len(rows))} imports, at most {number(fastest)}"
-    chart = as_svg(import_speed(pl.DataFrame(rows)), words)
-    return f"<div class='wp-scroll' tabindex='0' role='region' aria-label='Speed of imports'>{chart}</div>"
+    return parts.scroll(as_svg(import_speed(pl.DataFrame(rows)), words), "Speed of imports")
 
 
 def _history(jobs: list[Job]) -> str:
@@ -170,16 +161,16 @@ def _history(jobs: list[Job]) -> str:
     titles = ("Started", "Kind", "Status", "Took", "Records", "New", "Restated", "Rejected", "What", "Job")
     figures = {"Took", "Records", "New", "Restated", "Rejected"}
     head = "".join(f"<th scope='col'{' class=wp-figure' if title in figures else ''}>{title}</th>" for title in titles)
-    return (
-        "<div class='wp-scroll' tabindex='0' role='region' aria-label='History of jobs'>"
+    return parts.scroll(
         "<table class='wp-table'><caption class='wp-hidden'>History of jobs</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
+        "History of jobs",
     )
 
 
 def _history_cells(job: Job) -> list[str]:
     found: dict[str, Any] = job.progress or {}
-    badge = f"<span class='wp-badge wp-{_KINDS.get(job.status, 'info')}'>{job.status}</span>"
+    badge = parts.badge(STATUS[job.status][1], job.status)
     why = f"<br><small>{escape(str(job.error['message'])[:200])}</small>" if job.error else ""
     figures = (found.get(name) for name in ("records_processed", "new_records", "restated_records", "failed_records"))
     return [
