@@ -46,7 +46,7 @@ def build(path: Path, records: int, order: Order) -> None:
 
 def group(store: Store, records: int, first_well: int) -> pl.DataFrame:
     """Give `records` records, well by well as a feed has them, from `first_well` on, ready to be merged."""
-    with store.read(memory="1GB") as reading:
+    with store.read() as reading:
         frame = reading.table(
             f"SELECT {_SHAPE} FROM (SELECT {first_well} + i // {WELL_MONTHS} AS well, i % {WELL_MONTHS} AS month"
             f" FROM range({records}) r(i)) ORDER BY ALL"

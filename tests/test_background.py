@@ -260,7 +260,7 @@ def test_a_job_cancelled_before_its_process_began(settings: Settings, ledger: Le
     ledger.cancel(job.job_id)
     start_in_background(job, ledger, settings)
     assert ended(ledger, job.job_id).status == Status.CANCELLED
-    assert list(settings.downloads_path.iterdir()) == []
+    assert not files_in(settings.downloads_path)
 
 
 def test_sigterm_to_the_whole_group_keeps_what_is_stored(settings: Settings, ledger: Ledger) -> None:
@@ -370,6 +370,11 @@ def filled(settings: Settings) -> Settings:
     return settings.model_copy(update={"export_batch_records": 1000})
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Give all files in a folder and below."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def test_an_export_in_the_background_lies_ready_until_it_is_deleted(filled: Settings, ledger: Ledger) -> None:
     """It goes to downloads/ with the columns asked for, is listed, and its file is deleted; the job stays."""
     request = ExportRequest(columns=("oil_production_kbd", "well_code"))
@@ -377,7 +382,7 @@ def test_an_export_in_the_background_lies_ready_until_it_is_deleted(filled: Sett
     assert job.status == Status.COMPLETED and job.summary
     (listed,) = downloads(filled)
     path = Path(job.summary["path"])
-    assert (listed.job_id, path.parent) == (job.job_id, filled.downloads_path)
+    assert (listed.job_id, path.parent) == (job.job_id, filled.downloads_path / "exports" / "all")
     frame = pl.read_csv(path)
     assert frame.columns == ["well_code", "oil_production_kbd"], "in the order of the record"
     assert (frame.height, job.summary["size_bytes"]) == (60_000, path.stat().st_size)
@@ -410,7 +415,7 @@ def test_a_killed_export_leaves_no_file_and_is_written_again(
     killed(filled, job_id)
     job = ledger.get(job_id)
     assert job.status == Status.FAILED and job.error and job.error["code"] == "PROCESS_GONE"
-    assert not list(filled.downloads_path.glob("*.csv")) and downloads(filled) == []
+    assert not list(filled.downloads_path.rglob("*.csv")) and downloads(filled) == []
     if way == "here":
         resume_export(job_id, filled)
     elif way == "in the background":
@@ -419,7 +424,7 @@ def test_a_killed_export_leaves_no_file_and_is_written_again(
         assert run("jobs", "resume", job_id, "--background").stdout.strip() == job_id
     job = ended(ledger, job_id)
     assert job.status == Status.COMPLETED and job.summary and job.summary["records"] == 60_000
-    assert [path.name for path in filled.downloads_path.iterdir()] == [f"{job_id}.csv"]
+    assert [path.name for path in files_in(filled.downloads_path)] == [f"{job_id}.csv"]
     with pytest.raises(UsageError, match="nothing to export again"):
         export_again(job_id, filled)
 

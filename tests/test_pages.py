@@ -373,7 +373,7 @@ def test_a_download_is_what_the_store_holds(visitor: Visitor, lab: Lab, tmp_path
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Delete for good?").click()
     expect(page.get_by_text("No export lies ready.")).to_be_visible()
-    assert not list(lab.settings.downloads_path.glob("*.csv"))
+    assert not list(lab.settings.downloads_path.rglob("*.csv"))
 
 
 def test_an_empty_selection_is_told(visitor: Visitor, lab: Lab, stored: int) -> None:

@@ -95,6 +95,11 @@ class Settings(BaseSettings):
     export_batch_records: int = Field(100_000, ge=1000, description="Records in one batch of an export")
     export_memory: str = Field("6GB", description="Memory that an export may use")
     export_threads: int = Field(4, ge=1, description="Threads that an export may use")
+    export_target: str | None = Field(
+        None, description="Folder or `s3://bucket/prefix` of the exports in the background; `downloads/` if unset"
+    )
+    export_timeout_seconds: float = Field(3600.0, gt=0, description="Longest time for one export")
+    export_link_seconds: int = Field(3600, ge=1, le=604_800, description="Life of a link to an exported file")
     export_after_import: bool = Field(False, description="Refresh `wells_prod.csv` after each completed import")
 
     upload_limit_mb: int = Field(2048, ge=1, description="Largest file taken from a browser, in MB")
@@ -158,6 +163,21 @@ class Settings(BaseSettings):
     def downloads_path(self) -> Path:
         """The folder of the exports that pages and programs fetch."""
         return self.home / "downloads"
+
+    @property
+    def work_path(self) -> Path:
+        """The folder of what exports need only while they run."""
+        return self.home / "work"
+
+    @property
+    def selections_path(self) -> Path:
+        """The folder of the saved selections."""
+        return self.home / "selections"
+
+    @property
+    def presets_path(self) -> Path:
+        """The folder of the user's own export presets."""
+        return self.home / "presets"
 
     @property
     def uploads_path(self) -> Path:

@@ -294,7 +294,7 @@ class Workbench:
     def export(
         self,
         output: str | Path | None = None,
-        format: str = "csv",
+        format: str | None = None,
         *,
         fields: Names = (),
         wells: Names = (),
@@ -307,9 +307,9 @@ class Workbench:
         Parameters
         ----------
         output
-            The file; None for `wells_prod.csv` in the home.
+            A file, a folder or an address such as ``s3://bucket/prefix``; None for `wells_prod.csv` in the home.
         format
-            Name of a format.
+            Name of a format; None for the one that the name of the output tells, else CSV.
         columns
             Columns of the record; all if none are given.
 
@@ -321,7 +321,7 @@ class Workbench:
         request = ExportRequest(
             selection=_selection(fields, wells, first_month, last_month),
             format=format,
-            output=Path(output) if output else None,
+            output=output,
             columns=tuple(columns),
         )
         return export_records(request, self.settings)

@@ -8,15 +8,16 @@ from typing import Any
 
 import polars as pl
 
-from wellprod.analysis.selection import Selection
+from wellprod.analysis.selection import Condition, Selection
 from wellprod.store import Reading
 from wellprod.text import html_pairs, number
 
-_OIL, _GAS, _WATER = (
+_OIL, _GAS, _LIQUIDS, _WATER = (
     f"sum({rate} * day(last_day(production_period))) AS {{0}}{volume}"
     for rate, volume in {
         "oil_production_kbd": "oil_kbbl",
         "gas_production_mmcfd": "gas_mmscf",
+        "liquids_production_kbd": "liquids_kbbl",
         "water_production_kbd": "water_kbbl",
     }.items()
 )
@@ -28,6 +29,9 @@ _EXTENT = (
     "count(DISTINCT production_period) AS months, min(production_period) AS first_month,"
     f" max(production_period) AS last_month, {_VOLUMES.format('cum_')}"
 )
+
+EXTENT = f"count(*) AS records, count(DISTINCT (data_source, well_code)) AS wells, {_EXTENT}, {_LIQUIDS.format('cum_')}"
+"""SQL of what records add up to: how many they are, of how many wells and months, and their volumes."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -138,10 +142,15 @@ def monthly_volumes(reading: Reading, selection: Selection | None = None) -> pl.
     SelectionError
         A field or well is not in the store.
     """
-    condition, parameters = (selection or Selection()).condition(reading)
+    return volumes_by_month(reading, (selection or Selection()).condition(reading))
+
+
+def volumes_by_month(reading: Reading, condition: Condition) -> pl.DataFrame:
+    """Give the records that meet a condition month by month, as `monthly_volumes` does."""
+    where, parameters = condition
     return reading.table(
         f"SELECT production_period, {_VOLUMES.format('')}, count(DISTINCT (data_source, well_code)) AS wells"
-        f" FROM production WHERE {condition} GROUP BY production_period ORDER BY production_period",
+        f" FROM production WHERE {where} GROUP BY production_period ORDER BY production_period",
         parameters,
     )
 

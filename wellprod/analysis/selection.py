@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -13,6 +14,9 @@ import polars as pl
 from wellprod.errors import SelectionError
 from wellprod.schema import RECORD
 from wellprod.store import Reading
+
+Condition = tuple[str, Sequence[Any]]
+"""An SQL condition on `production` with `?` for values, and the values."""
 
 _FIELD_NAMES = ("field_name",)
 _WELL_NAMES = ("well_name", "well_reference")
@@ -30,6 +34,8 @@ class Selection:
         Well codes, names or references, likewise.
     first_month, last_month
         Months as YYYY-MM or YYYY-MM-DD, both included.
+    name, description, client
+        What it is called, what it is for and for whom, where it is saved or handed on.
 
     Raises
     ------
@@ -41,6 +47,9 @@ class Selection:
     wells: tuple[str, ...] = ()
     first_month: str | None = None
     last_month: str | None = None
+    name: str = ""
+    description: str = ""
+    client: str = ""
 
     def __post_init__(self) -> None:
         first, last = (_month(text) for text in (self.first_month, self.last_month))
@@ -59,7 +68,7 @@ class Selection:
         """Make it again from plain values."""
         return cls(**{**values, "fields": tuple(values["fields"]), "wells": tuple(values["wells"])})
 
-    def condition(self, reading: Reading) -> tuple[str, list[Any]]:
+    def condition(self, reading: Reading) -> Condition:
         """Give the SQL condition on `production` and its parameters.
 
         Raises

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -135,11 +134,14 @@ def import_(
 
 @app.command()
 def export(
-    format: Annotated[str, typer.Option(help="Form of the file.")] = "csv",
+    format: Annotated[
+        str | None, typer.Option(help="Form of the file; else what its name tells.", show_default="csv")
+    ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="The file to write.", show_default="wells_prod.csv beside the store; downloads/ in the background"
+            help="A file, a folder/ or s3://bucket/prefix.",
+            show_default="wells_prod.csv beside the store; downloads/ in the background",
         ),
     ] = None,
     field: Fields = None,

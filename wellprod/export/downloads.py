@@ -33,9 +33,10 @@ def download_file(job: Job, settings: Settings) -> Path | None:
 
     A home that has moved since took its downloads with it; no path of a job row leads out of the folder.
     """
-    written = Path((job.summary or {}).get("path", ""))
-    path = (written if job.parameters.get("output") else settings.downloads_path / written.name).resolve()
-    return path if path.parent == settings.downloads_path.resolve() else None
+    summary, folder = job.summary or {}, settings.downloads_path.resolve()
+    written = summary.get("path", "") if job.parameters.get("output") else summary.get("key", "")
+    path = (folder / written).resolve()
+    return path if path.is_relative_to(folder) and path != folder else None
 
 
 def delete_download(job_id: str, settings: Settings) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from wellprod.analysis.selection import Selection
 from wellprod.errors import UsageError
-from wellprod.export.formats import Format, find_format
+from wellprod.export.formats import FORMATS, FORMER_NAMES, Format, find_format, format_of
+from wellprod.export.targets import find_target
 from wellprod.schema import RECORD
 
 _LONGEST_NAME = 80
@@ -17,59 +18,99 @@ _LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """One export: which records, in which form, with which columns, into which file.
+    """One export: which records, in which form, with which columns, to which target.
 
     Parameters
     ----------
     selection
         Fields, wells and months.
     format
-        Name of a format.
+        Name of a format; None for the one that the name of the output tells, else CSV.
     output
-        The file to write; None for the default one.
+        A file, a folder or an address such as ``s3://bucket/prefix``; None for the default one.
     columns
         Columns of the record, given in the record's order whatever the order here; empty for all.
+    formulas_as_text
+        Whether CSV keeps a spreadsheet from running text as a formula, by an apostrophe before it.
 
     Raises
     ------
     UsageError
-        The format or a column is not known; the message lists those that are.
+        The format, a column or the kind of target is not known, or they do not go together; the message lists those
+        that are allowed.
     """
 
     selection: Selection = field(default_factory=Selection)
-    format: str = "csv"
-    output: Path | None = None
+    format: str | None = None
+    output: str | Path | None = None
     columns: tuple[str, ...] = ()
+    formulas_as_text: bool = False
 
     def __post_init__(self) -> None:
-        find_format(self.format)
+        ending = format_of(str(self.output)) if self.output else None
+        if self.output:
+            find_target(str(self.output))
+        if ending and self.format and self.format_name != ending:
+            raise UsageError(
+                f"{self.output} is the name of a file in the format {ending}, not {self.format_name}.",
+                next="Leave the format out, or give the file another name.",
+            )
         if unknown := [name for name in self.columns if name not in RECORD]:
             raise UsageError(f"There is no column {unknown[0]!r}.", next=f"Columns: {', '.join(RECORD)}.")
+        if self.columns and not self.form.is_table:
+            tables = ", ".join(name for name in FORMATS if FORMATS[name].is_table)
+            raise UsageError(
+                f"The format {self.format_name} has columns of its own.",
+                next=f"Formats with columns to choose: {tables}.",
+            )
+
+    @property
+    def format_name(self) -> str:
+        """The name of the format; ``csv`` into a file whose name ends in ``.csv.gz`` is ``csv.gz``."""
+        ending = format_of(str(self.output)) if self.output else None
+        given = FORMER_NAMES.get(self.format or "", self.format)
+        if given is None or (ending or "").startswith(f"{given}."):
+            return ending or given or "csv"
+        return given
 
     @property
     def form(self) -> Format:
         """The format itself."""
-        return find_format(self.format)
+        return find_format(self.format_name)
+
+    @property
+    def notices(self) -> list[str]:
+        """What the one who asked should know of how this was understood."""
+        now = FORMER_NAMES.get(self.format or "")
+        return [f"The format {self.format} is no longer made; {now} has taken its place."] if now else []
 
     @property
     def columns_in_order(self) -> list[str]:
         """The columns of the file."""
         return [name for name in RECORD if not self.columns or name in self.columns]
 
-    @property
-    def file_name(self) -> str:
-        """A name that tells what the file holds, such as ``wells_prod_Tupi_2023-01_2024-05.csv``."""
-        chosen = (*self.selection.fields, *self.selection.wells)
+    def to(self, output: str | Path) -> ExportRequest:
+        """Give the same request with another output."""
+        return replace(self, format=self.format_name, output=output)
+
+    def file_name(self, extension: str) -> str:
+        """Give a name that tells what the file holds, such as ``wells_prod_Tupi_2023-01_2024-05.csv``."""
+        chosen = [self.selection.name] if self.selection.name else [*self.selection.fields, *self.selection.wells]
         months = [month[:7] for month in (self.selection.first_month, self.selection.last_month) if month]
         named = [*chosen[:3], *(["and_others"] if len(chosen) > 3 else []), *months]
         words = [re.sub(r"[^\w.-]+", "-", word).strip("-.") for word in ("wells_prod", *named)]
-        return f"{'_'.join(word for word in words if word)[:_LONGEST_NAME]}.{self.form.extension}"
+        return f"{'_'.join(word for word in words if word)[:_LONGEST_NAME]}.{extension}"
+
+    def key(self, job_id: str, extension: str) -> str:
+        """Give the name of the file in a folder or a bucket, which a second run of the job has too."""
+        return f"exports/{self.selection.name or 'all'}/{job_id}.{extension}"
 
     def as_parameters(self) -> dict[str, Any]:
         """Give it as a job row keeps it."""
-        output = str(self.output.expanduser().resolve()) if self.output else None
+        output = find_target(str(self.output)).address if self.output else None
         chosen = {"selection": self.selection.as_dict(), "columns": list(self.columns)}
-        return {**chosen, "format": self.format, "output": output}
+        asked = {"format": self.format_name, "formulas_as_text": self.formulas_as_text}
+        return {**chosen, **asked, "output": output}
 
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any]) -> ExportRequest:
@@ -77,6 +118,7 @@ class ExportRequest:
         return cls(
             selection=Selection.from_dict(parameters["selection"]),
             format=parameters["format"],
-            output=Path(parameters["output"]) if parameters["output"] else None,
+            output=parameters["output"],
             columns=tuple(parameters["columns"]),
+            formulas_as_text=parameters.get("formulas_as_text", False),
         )

@@ -2,51 +2,71 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
 from typing import Any
 
 import polars as pl
 import structlog
 
 from wellprod.ahead import ReadAhead
-from wellprod.errors import ExportError, WellprodError
+from wellprod.analysis.production import SelectedProduction, Watch
+from wellprod.analysis.selection import Condition
+from wellprod.errors import ExportError, UsageError, WellprodError
+from wellprod.export.formats import ExportData
+from wellprod.export.formats.parquet import write_parquet
 from wellprod.export.request import ExportRequest
-from wellprod.export.targets import replacing
+from wellprod.export.targets import Target, find_target
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.log import get_logger
+from wellprod.schema import RECORD
 from wellprod.settings import Settings
-from wellprod.store import Store
+from wellprod.store import Limits, Reading, Store, read_copy
 from wellprod.text import duration, html_pairs, number, size
+
+Progress = Callable[[int, int], None]
+"""Told the records written and the records there are."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExportResult:
-    """A file that was written; sizes in bytes, times in seconds."""
+    """A file that was written; sizes in bytes, times in seconds.
+
+    `path` is a path or an address, `key` its name in the folder or bucket of the target, `file_name` what people save
+    it as, and `sha256` the digest of its bytes in hexadecimal.
+    """
 
     job_id: str
     status: Status
     format: str
+    selection: str
     path: str
+    key: str
     file_name: str
     records: int
     size_bytes: int
+    sha256: str
+    warnings: tuple[str, ...]
     smallest_batch_records: int
     execution_time_seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, as `wellprod export --json` prints it."""
-        return {**asdict(self), "status": str(self.status)}
+        return {**asdict(self), "status": str(self.status), "warnings": list(self.warnings)}
 
     def as_pairs(self) -> dict[str, str]:
         """Give it as people read it."""
-        return {
+        pairs = {
             "Exported": f"{number(self.records)} records in {duration(self.execution_time_seconds)}",
             "File": f"{self.path} ({size(self.size_bytes)})",
         }
+        return {**pairs, "Note": " ".join(self.warnings)} if self.warnings else pairs
 
     def __repr__(self) -> str:
         return f"<ExportResult: {number(self.records)} records in {self.path} ({size(self.size_bytes)})>"
@@ -62,12 +82,41 @@ class _Cancelled(Exception):
     """Somebody asked the export to stop."""
 
 
+class _TookTooLong(Exception):
+    """The time of the export is over."""
+
+
+def extension_of(request: ExportRequest, production: SelectedProduction) -> str:
+    """Give what the file ends in, once it is known that the selection can be exported as asked.
+
+    Raises
+    ------
+    ExportError
+        The selection is empty.
+    UsageError
+        It holds more records than the format takes, or does not fit the name of the output.
+    """
+    records, form = production.record_count, request.form
+    if not records:
+        raise ExportError("The selection holds no records; nothing was written.", next="Select more.")
+    if form.most_records is not None and records > form.most_records:
+        raise UsageError(
+            f"The selection holds {number(records)} records; {request.format_name} takes {number(form.most_records)}.",
+            next="Select fewer fields, wells or months, or export as excel, csv or parquet.",
+        )
+    extension = form.extension(len(production.months))
+    named = PurePath(str(request.output or "")).name
+    fitting = [ending for ending in form.extensions if named.lower().endswith(f".{ending}")]
+    if fitting and extension not in fitting:
+        raise UsageError(
+            f"{number(len(production.months))} months make a .{extension} file; {named} is none.",
+            next=f"Name it {PurePath(named).stem}.{extension}, or select other months.",
+        )
+    return extension
+
+
 def run_export(
-    job: Job,
-    request: ExportRequest,
-    settings: Settings,
-    *,
-    on_progress: Callable[[int, int], None] | None = None,
+    job: Job, request: ExportRequest, settings: Settings, *, on_progress: Progress | None = None
 ) -> ExportResult:
     """Run a job that this process has claimed, to its end, and write the end into the ledger.
 
@@ -76,92 +125,173 @@ def run_export(
     StoreMissing, StoreBusy, StoreError, SelectionError
         The store cannot be read, or no longer has what was selected.
     ExportError
-        The file cannot be written, the selection is empty, or the export was cancelled.
+        The file cannot be written, the selection is empty, or the export was cancelled or took too long.
     """
-    target = request.output or settings.downloads_path / f"{job.job_id}.{request.form.extension}"
-    ledger = Ledger(settings.jobs_path)
-    export = _Export(job.job_id, settings, ledger, on_progress or (lambda done, total: None))
-    with structlog.contextvars.bound_contextvars(job_id=job.job_id), _ended(ledger, job.job_id, target):
-        with replacing(target) as part:
-            export.write(request, part)
-        result = ExportResult(
-            job_id=job.job_id,
-            status=Status.COMPLETED,
-            format=request.format,
-            path=str(target),
-            file_name=target.name if request.output else request.file_name,
-            records=export.written,
-            size_bytes=target.stat().st_size,
-            smallest_batch_records=export.batch_records,
-            execution_time_seconds=round(time.monotonic() - export.began, 3),
-        )
-        ledger.finish(job.job_id, Status.COMPLETED, summary=result.as_dict())
-        return result
-
-
-@contextmanager
-def _ended(ledger: Ledger, job_id: str, target: Path) -> Iterator[None]:
-    """Write into the ledger how the export ended when it does not end well."""
-    try:
-        yield
-    except (_Cancelled, KeyboardInterrupt) as stopped:
-        error = ExportError(f"The export was stopped on request; {target} is unchanged.", next="Export again.")
-        ledger.finish(job_id, Status.CANCELLED, error=error.as_dict())
-        if isinstance(stopped, KeyboardInterrupt):
-            raise
-        raise error from None
-    except BaseException as failure:
-        told = failure if isinstance(failure, WellprodError) else ExportError(repr(failure))
-        with suppress(WellprodError):  # the disk is full: who asks later sees that the process is gone
-            ledger.finish(job_id, Status.FAILED, error=told.as_dict())
-        raise
+    target = find_target(str(request.output or f"{settings.downloads_path}/"))
+    export = _Export(job.job_id, request, target, settings, on_progress or (lambda done, total: None))
+    with structlog.contextvars.bound_contextvars(job_id=job.job_id), export.ended():
+        return export.run()
 
 
 class _Export:
     """One export: what it has written so far, and in which batches."""
 
     def __init__(
-        self, job_id: str, settings: Settings, ledger: Ledger, on_progress: Callable[[int, int], None]
+        self, job_id: str, request: ExportRequest, target: Target, settings: Settings, on_progress: Progress
     ) -> None:
-        self.job_id = job_id
-        self.settings = settings
-        self.ledger = ledger
+        self.job_id, self.request, self.target, self.settings = job_id, request, target, settings
+        self.ledger = Ledger(settings.jobs_path)
         self.on_progress = on_progress
         self.batch_records = settings.export_batch_records
-        self.written = 0
+        self.warnings = request.notices
+        self.written = self.total = 0
         self.began = time.monotonic()
+        self._ahead: ReadAhead[pl.DataFrame] | None = None
 
-    def write(self, request: ExportRequest, path: Path) -> None:
-        """Write the selected records; the next batch is read while one is written."""
+    def run(self) -> ExportResult:
+        """Write the file, put it in its place, and write the end into the ledger."""
+        with self._production() as production:
+            extension = extension_of(self.request, production)
+            key = self.request.key(self.job_id, extension)
+            place = self.target.place(key)
+            with self.target.receiving(key) as part:
+                self.request.form.write(self._data(production), part)
+                self._check()
+                written, sha256 = part.stat().st_size, _sha256(part)
+        result = ExportResult(
+            job_id=self.job_id,
+            status=Status.COMPLETED,
+            format=self.request.format_name,
+            selection=self.request.selection.name,
+            path=place,
+            key=key,
+            file_name=self.request.file_name(extension) if place.endswith(key) else PurePath(place).name,
+            records=self.written,
+            size_bytes=written,
+            sha256=sha256,
+            warnings=tuple(self.warnings),
+            smallest_batch_records=self.batch_records,
+            execution_time_seconds=round(time.monotonic() - self.began, 3),
+        )
+        self.ledger.finish(self.job_id, Status.COMPLETED, summary=result.as_dict())
+        return result
+
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """Write into the ledger how the export ended when it does not end well."""
+        try:
+            yield
+        except BaseException as failure:
+            left = f"{self.target.address} is unchanged"
+            if isinstance(failure, _Cancelled) or (isinstance(failure, KeyboardInterrupt) and not self._is_late):
+                error = ExportError(f"The export was stopped on request; {left}.", next="Export again.")
+                self.ledger.finish(self.job_id, Status.CANCELLED, error=error.as_dict())
+                if isinstance(failure, KeyboardInterrupt):
+                    raise
+                raise error from None
+            told = failure if isinstance(failure, WellprodError) else ExportError(repr(failure))
+            if self._is_late:
+                limit = duration(self.settings.export_timeout_seconds)
+                told = ExportError(
+                    f"The export took longer than {limit}; {left}.",
+                    next="Raise WELLPROD_EXPORT_TIMEOUT_SECONDS, or select less.",
+                )
+            with suppress(WellprodError):  # the disk is full: who asks later sees that the process is gone
+                self.ledger.finish(self.job_id, Status.FAILED, error=told.as_dict())
+            if told is failure:
+                raise
+            raise told from failure
+
+    def _data(self, production: SelectedProduction) -> ExportData:
+        columns = self.request.columns_in_order
+        return ExportData(
+            production=production,
+            selection=self.request.selection,
+            schema={name: RECORD[name] for name in columns},
+            table=lambda batch: batch.select(columns),
+            made_at=datetime.now(UTC),
+            threads=self.settings.export_threads,
+            formulas_as_text=self.request.formulas_as_text,
+            warn=self.warnings.append,
+        )
+
+    @contextmanager
+    def _production(self) -> Iterator[SelectedProduction]:
+        """Give what is to be written: from the store, or from a copy of it where writing takes long."""
+        limits = Limits(self.settings.export_memory, self.settings.export_threads, _SORTING_SHARE)
+        copy = self.settings.work_path / f"{self.job_id}.parquet"
         store = Store(self.settings.store_path, self.settings.store_wait_seconds)
-        memory, threads = self.settings.export_memory, self.settings.export_threads
-        with store.read(memory=memory, threads=threads, share=_SORTING_SHARE) as reading:
-            condition, values = request.selection.condition(reading)
-            total = reading.value(f"SELECT count(*) FROM production WHERE {condition}", values)
-            if not total:
-                raise ExportError("The selection holds no records; nothing was written.", next="Select more.")
-            batches = reading.records(
-                condition, values, batch_records=self.batch_records, on_smaller=self._note_smaller
-            )
-            ahead = ReadAhead(batches, depth=1)
-            columns = request.columns_in_order
-            try:
-                request.form.write((batch.select(columns) for batch in self._watched(ahead, total)), path)
-            finally:
-                ahead.stop(wait=True)
+        try:
+            with store.read(limits) as reading, self._interrupted_when_late(reading):
+                condition = self.request.selection.condition(reading)
+                if not self.request.form.is_slow:
+                    yield self._selected(reading, condition, self._counted)
+                    return
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                batches = self._selected(reading, condition, self._checked).batches()
+                write_parquet(batches, RECORD, copy)
+            with read_copy(copy, limits) as reading, self._interrupted_when_late(reading):
+                yield self._selected(reading, ("TRUE", ()), self._counted)
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _selected(self, reading: Reading, condition: Condition, watch: Watch) -> SelectedProduction:
+        production = SelectedProduction(
+            reading,
+            condition,
+            batch_records=self.settings.export_batch_records,
+            on_smaller=self._note_smaller,
+            watch=watch,
+        )
+        self.total = production.record_count
+        return production
+
+    @contextmanager
+    def _interrupted_when_late(self, reading: Reading) -> Iterator[None]:
+        """Break off a query that goes on when the time is over, and read no more once the block ends."""
+        left = self.began + self.settings.export_timeout_seconds - time.monotonic()
+        timer = threading.Timer(max(left, 0), reading.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if self._ahead:
+                self._ahead.stop(wait=True)
 
     def _note_smaller(self, batch_records: int) -> None:
         get_logger().warning("export_batch_halved", reason="memory ran short", batch_records=batch_records)
         self.batch_records = batch_records
 
-    def _watched(self, batches: Iterable[pl.DataFrame], total: int) -> Iterator[pl.DataFrame]:
-        """Give the batches on, counted, reported, and broken off when somebody asks for it."""
-        for batch in batches:
-            if self.ledger.is_cancel_requested(self.job_id):
-                raise _Cancelled
+    def _checked(self, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Give the batches on, the next one read meanwhile; broken off when somebody asks for it or time is over."""
+        self._ahead = ReadAhead(batches, depth=1)
+        for batch in self._ahead:
+            self._check()
+            yield batch
+
+    def _counted(self, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Give the batches on as `_checked` does, counted and reported."""
+        for batch in self._checked(batches):
             yield batch
             self.written += batch.height
-            percent = round(100.0 * self.written / total, 1)
-            done = {"records_processed": self.written, "estimated_total": total, "progress_percentage": percent}
+            percent = round(100.0 * self.written / self.total, 1)
+            done = {"records_processed": self.written, "estimated_total": self.total, "progress_percentage": percent}
             self.ledger.report(self.job_id, done)
-            self.on_progress(self.written, total)
+            self.on_progress(self.written, self.total)
+
+    def _check(self) -> None:
+        if self._is_late:
+            raise _TookTooLong
+        if self.ledger.is_cancel_requested(self.job_id):
+            raise _Cancelled
+
+    @property
+    def _is_late(self) -> bool:
+        return time.monotonic() - self.began > self.settings.export_timeout_seconds
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

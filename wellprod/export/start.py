@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
+from wellprod.analysis.production import SelectedProduction
 from wellprod.errors import UsageError
 from wellprod.export.request import ExportRequest
-from wellprod.export.run import ExportResult, run_export
+from wellprod.export.run import ExportResult, Progress, extension_of, run_export
 from wellprod.jobs import Job, Ledger, Status, start_in_background
 from wellprod.settings import Settings
 from wellprod.store import Store
@@ -17,7 +15,7 @@ def export_records(
     request: ExportRequest,
     settings: Settings,
     *,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> ExportResult:
     """Write the selected records to a file, which is whole or not there.
 
@@ -35,15 +33,15 @@ def export_records(
     ExportError
         The file cannot be written, the selection is empty, or the export was cancelled.
     """
-    target = request.output or settings.csv_path.with_suffix(f".{request.form.extension}")
-    request = replace(request, output=target.expanduser().resolve())
-    return run_export(_entered(request, settings, Status.RUNNING), request, settings, on_progress=on_progress)
+    job, request = _entered(request, settings, Status.RUNNING)
+    return run_export(job, request, settings, on_progress=on_progress)
 
 
 def trigger_export(request: ExportRequest, settings: Settings) -> str:
     """Enter an export into the ledger, start it in a process of its own, and give its job id without waiting.
 
-    Without an output it goes to `downloads_path`, from where a page or a program fetches it.
+    Without an output it goes to the `export_target` of the settings, else to `downloads_path`, from where a page or a
+    program fetches it.
 
     Raises
     ------
@@ -52,14 +50,14 @@ def trigger_export(request: ExportRequest, settings: Settings) -> str:
     JobError
         No process can be started.
     """
-    job = _entered(request, settings, Status.PENDING)
+    if settings.export_target and not request.output:
+        request = request.to(settings.export_target)
+    job, _ = _entered(request, settings, Status.PENDING)
     start_in_background(job, Ledger(settings.jobs_path), settings)
     return job.job_id
 
 
-def resume_export(
-    job_id: str, settings: Settings, *, on_progress: Callable[[int, int], None] | None = None
-) -> ExportResult:
+def resume_export(job_id: str, settings: Settings, *, on_progress: Progress | None = None) -> ExportResult:
     """Run an export that is pending, or that stopped, from its beginning, under the job id it has.
 
     Raises
@@ -86,10 +84,14 @@ def trigger_export_again(job_id: str, settings: Settings) -> str:
     return job.job_id
 
 
-def _entered(request: ExportRequest, settings: Settings, status: Status) -> Job:
+def _entered(request: ExportRequest, settings: Settings, status: Status) -> tuple[Job, ExportRequest]:
+    """Enter an export that can be made; one that runs at once goes beside the store where no output is given."""
     with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
-        request.selection.condition(reading)
-    return Ledger(settings.jobs_path).create("export", request.as_parameters(), status=status)
+        extension = extension_of(request, SelectedProduction(reading, request.selection.condition(reading)))
+    if status == Status.RUNNING and not request.output:
+        request = request.to(settings.csv_path.with_suffix(f".{extension}"))
+    job = Ledger(settings.jobs_path).create("export", request.as_parameters(), status=status)
+    return job, request
 
 
 def _claimed(job_id: str, settings: Settings, status: Status) -> Job:

@@ -48,6 +48,10 @@ class Reading:
         row = self.connection.execute(query, parameters).fetchone()
         return row[0] if row else None
 
+    def interrupt(self) -> None:
+        """Break off the query that runs, from another thread."""
+        self.connection.interrupt()
+
     def records(
         self,
         where: str = "TRUE",

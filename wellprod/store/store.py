@@ -20,6 +20,20 @@ from wellprod.store.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What one read may take of the machine; of the memory DuckDB gets `share`, and who reads keeps the rest."""
+
+    memory: str
+    threads: int
+    share: float = 1.0
+
+    def apply(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Hold the connection to them."""
+        connection.execute(f"SET memory_limit = '{int(bytes_of(self.memory) * self.share)}B'")
+        connection.execute(f"SET threads = {self.threads:d}")
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """The records of one workbench and their history.
 
@@ -38,17 +52,13 @@ class Store:
     memory: str = "512MB"
 
     @contextmanager
-    def read(
-        self, *, memory: str | None = None, threads: int | None = None, share: float = 1.0, or_empty: bool = False
-    ) -> Iterator[Reading]:
+    def read(self, limits: Limits | None = None, *, or_empty: bool = False) -> Iterator[Reading]:
         """Open the store for reading; writers wait until the block ends, so keep it short or export.
 
         Parameters
         ----------
-        memory, threads
-            What DuckDB may take, where it is not what the store was made with.
-        share
-            The part of the memory that DuckDB gets; the caller keeps the rest.
+        limits
+            What the read may take, where it is not what the store was made with.
         or_empty
             Whether to read empty tables where there is no store yet, for a page or a report of it.
 
@@ -69,14 +79,15 @@ class Store:
             )
         with self._opened(write=False) as connection:
             if not pending(connection, self.path):
-                connection.execute(f"SET memory_limit = '{int(bytes_of(memory or self.memory) * share)}B'")
-                if threads:
-                    connection.execute(f"SET threads = {threads:d}")
+                if limits:
+                    limits.apply(connection)
+                else:
+                    connection.execute(f"SET memory_limit = '{bytes_of(self.memory)}B'")
                 yield Reading(connection)
                 return
         with self.write():
             pass  # to write is to bring the tables to this version
-        with self.read(memory=memory, threads=threads, share=share) as reading:
+        with self.read(limits) as reading:
             yield reading
 
     @contextmanager
@@ -128,6 +139,15 @@ class Store:
                 next="Raise WELLPROD_STORE_MEMORY, or WELLPROD_EXPORT_MEMORY for an export.",
             )
         return StoreError(f"The store {self.path} failed: {text}.", next="Run it again with --debug to see where.")
+
+
+@contextmanager
+def read_copy(path: Path, limits: Limits) -> Iterator[Reading]:
+    """Read records that were written to a Parquet file, as their table `production`; the store stays free."""
+    with duckdb.connect() as connection:
+        limits.apply(connection)
+        connection.read_parquet(str(path)).create_view("production")
+        yield Reading(connection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from wellprod.errors import UsageError
-from wellprod.export.formats.base import Format
+from wellprod.export.formats.base import ExportData, Format
 from wellprod.export.formats.csv import Csv
+from wellprod.export.formats.json import Json
+from wellprod.export.formats.parquet import Parquet
 
-FORMATS: dict[str, Format] = {"csv": Csv()}
+FORMATS: dict[str, Format] = {
+    "csv": Csv(),
+    "csv.gz": Csv("gz"),
+    "csv.zst": Csv("zst"),
+    "json": Json(),
+    "parquet": Parquet(),
+}
 """Every format by its name."""
+
+FORMER_NAMES = {"ost": "prodml"}
+"""Names of the legacy service, with what took their place."""
 
 
 def find_format(name: str) -> Format:
@@ -23,4 +34,11 @@ def find_format(name: str) -> Format:
     return FORMATS[name]
 
 
-__all__ = ["FORMATS", "Format", "find_format"]
+def format_of(file_name: str) -> str | None:
+    """Give the name of the format whose files end as `file_name` does; None where none does."""
+    endings = {f".{ending}": name for name, form in FORMATS.items() for ending in form.extensions}
+    fitting = [ending for ending in endings if file_name.lower().endswith(ending)]
+    return endings[max(fitting, key=len)] if fitting else None
+
+
+__all__ = ["FORMATS", "FORMER_NAMES", "ExportData", "Format", "find_format", "format_of"]

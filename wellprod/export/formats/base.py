@@ -1,18 +1,75 @@
-"""What a format of an export does."""
+"""What a format of an export does, and what it is given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import polars as pl
 
+from wellprod.analysis.production import SelectedProduction
+from wellprod.analysis.selection import Selection
 
-class Format(Protocol):
-    """Writes records to one file, batch by batch."""
 
-    extension: str
+@dataclass(frozen=True, slots=True)
+class ExportData:
+    """What a format writes.
 
-    def write(self, batches: Iterable[pl.DataFrame], path: Path) -> None:
-        """Write all batches, in order, to a new file at `path`; raises OSError when it cannot."""
+    Parameters
+    ----------
+    production
+        The records, nested by field and well with their totals, or flat; gone through once.
+    selection
+        What was asked for, with its name, for titles.
+    schema
+        Columns of the flat table and their types.
+    table
+        Makes the flat table of a batch of records: some columns, or the layout of a preset.
+    made_at
+        When the export was made, in UTC.
+    threads
+        Threads that a format may use.
+    formulas_as_text
+        Whether text that a spreadsheet would run as a formula is written so that it does not.
+    warn
+        Told what the file could not take as it is.
+    """
+
+    production: SelectedProduction
+    selection: Selection
+    schema: dict[str, pl.DataType]
+    table: Callable[[pl.DataFrame], pl.DataFrame]
+    made_at: datetime
+    threads: int
+    formulas_as_text: bool
+    warn: Callable[[str], None]
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """Yield the flat table, in the order of the key."""
+        return (self.table(batch) for batch in self.production.batches())
+
+
+class Format(ABC):
+    """Writes the production of a selection to one file."""
+
+    title: str
+    """What people call it."""
+    extensions: tuple[str, ...]
+    """What its files end in; `extension` says which one when there are several."""
+    is_table: bool = False
+    """Whether it holds one flat table, whose columns can be chosen or laid out by a preset."""
+    is_slow: bool = False
+    """Whether it takes so long that it is written from a copy of the records, with the store free meanwhile."""
+    most_records: int | None = None
+    """The records that it takes at most; None for any number."""
+
+    def extension(self, months: int) -> str:
+        """Give what a file that holds so many months ends in."""
+        return self.extensions[0]
+
+    @abstractmethod
+    def write(self, data: ExportData, path: Path) -> None:
+        """Write all of it to a new file at `path`; raises OSError when it cannot."""

@@ -1,20 +1,56 @@
-"""CSV: UTF-8 without byte order mark, a header, the columns of the record; null is empty, an empty text is quoted."""
+"""CSV: UTF-8 without byte order mark, a header; null is empty, an empty text is quoted. Plain, gzip or zstd."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Literal
 
 import polars as pl
+import zstandard
+from isal import igzip_threaded
+
+from wellprod.export.formats.base import ExportData, Format
+
+_GZIP_LEVEL = 2  # of 0 to 3
+_ZSTD_LEVEL = 3
+_RISKY_START = r"^[=+\-@\t\r]"  # https://owasp.org/www-community/attacks/CSV_Injection
 
 
-class Csv:
+class Csv(Format):
     """Comma-separated values; numbers in the shortest form that reads back to the same bits."""
 
-    extension = "csv"
+    is_table = True
 
-    def write(self, batches: Iterable[pl.DataFrame], path: Path) -> None:
-        """Write all batches, the header before the first."""
-        with path.open("wb") as file:
-            for number, batch in enumerate(batches):
-                batch.write_csv(file, include_header=number == 0)
+    def __init__(self, compression: Literal["gz", "zst"] | None = None) -> None:
+        self.compression = compression
+        self.extensions = (f"csv.{compression}" if compression else "csv",)
+        self.title = {None: "CSV", "gz": "CSV, compressed by gzip", "zst": "CSV, compressed by zstd"}[compression]
+
+    def write(self, data: ExportData, path: Path) -> None:
+        """Write all batches, the header before the first; compressed on all threads."""
+        texts = [name for name, kind in data.schema.items() if kind == pl.String]
+        with self._opened(path, data.threads) as file:
+            for number, batch in enumerate(data.batches()):
+                safe = batch.with_columns(map(_as_text, texts)) if data.formulas_as_text else batch
+                safe.write_csv(file, include_header=number == 0)
+
+    @contextmanager
+    def _opened(self, path: Path, threads: int) -> Iterator[IO[bytes]]:
+        if self.compression == "gz":
+            with igzip_threaded.open(path, "wb", compresslevel=_GZIP_LEVEL, threads=threads) as file:  # type: ignore[no-untyped-call]
+                yield file
+        elif self.compression == "zst":
+            compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, threads=threads, write_checksum=True)
+            with path.open("wb") as file, compressor.stream_writer(file) as stream:
+                yield stream
+        else:
+            with path.open("wb") as file:
+                yield file
+
+
+def _as_text(name: str) -> pl.Expr:
+    """Give a column of text with an apostrophe before what a spreadsheet would take as a formula."""
+    text = pl.col(name)
+    return pl.when(text.str.contains(_RISKY_START)).then("'" + text).otherwise(text).alias(name)

@@ -1,4 +1,4 @@
-"""Where an export goes: a file that is whole or not there."""
+"""A file, or a folder with a file for each export: whole or not there."""
 
 from __future__ import annotations
 
@@ -6,12 +6,53 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from wellprod.errors import ExportError
+
+
+@dataclass(frozen=True, slots=True)
+class FileTarget:
+    """One file, which the export replaces."""
+
+    path: Path
+
+    @property
+    def address(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    def place(self, key: str) -> str:
+        """Give the path, whatever the key."""
+        return str(self.path)
+
+    def receiving(self, key: str) -> AbstractContextManager[Path]:
+        """Give a temporary path beside the file, which takes its place at the end."""
+        return replacing(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderTarget:
+    """A folder in which each export has its file at its key."""
+
+    folder: Path
+
+    @property
+    def address(self) -> str:
+        """The path, with a slash that tells it from a file's."""
+        return f"{self.folder}/"
+
+    def place(self, key: str) -> str:
+        """Give the path of the key in the folder."""
+        return str(self.folder / key)
+
+    def receiving(self, key: str) -> AbstractContextManager[Path]:
+        """Give a temporary path beside the file, which takes its place at the end."""
+        return replacing(self.folder / key)
 
 
 @contextmanager

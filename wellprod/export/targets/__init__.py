@@ -1,0 +1,35 @@
+"""Where an export goes: one file each kind of target, chosen by the form of the address."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from wellprod.errors import UsageError
+from wellprod.export.targets.base import Target
+from wellprod.export.targets.folder import FileTarget, FolderTarget
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def find_target(output: str) -> Target:
+    """Give the target that an address stands for: a file, or a folder with many.
+
+    A path is a file, unless it is a folder that is there or ends with a slash.
+
+    Raises
+    ------
+    UsageError
+        The address has a scheme that is not known.
+    """
+    scheme = found[1].lower() if (found := _SCHEME.match(output)) else ""
+    if scheme:
+        raise UsageError(
+            f"An export cannot go to {output!r}: {scheme}:// is not known.",
+            next="Give the path of a file, or of a folder with a slash at its end, or s3://bucket/prefix.",
+        )
+    path = Path(output).expanduser().resolve()
+    return FolderTarget(path) if output.endswith("/") or path.is_dir() else FileTarget(path)
+
+
+__all__ = ["FileTarget", "FolderTarget", "Target", "find_target"]
