@@ -1,4 +1,4 @@
-"""Export of all records as CSV: against DuckDB's own COPY of the same query."""
+"""Exports of all records: against DuckDB's own COPY of the same query, by format."""
 
 from __future__ import annotations
 
@@ -9,15 +9,23 @@ from typing import Any
 
 from benchmarks.measure import stopwatch
 
+_COPIED = {
+    "csv": "(HEADER)",
+    "csv.gz": "(HEADER, COMPRESSION gzip)",
+    "parquet": "(FORMAT parquet, COMPRESSION zstd)",
+}
 
-def by_wellprod(home: str, memory: str, threads: int, run: int, store_memory: str = "64MB") -> dict[str, Any]:
+
+def by_wellprod(
+    home: str, memory: str, threads: int, run: int, store_memory: str = "64MB", format: str = "csv"
+) -> dict[str, Any]:
     """Export with `export_records`; give a digest of the file too."""
-    from wellprod.export import ExportRequest, export_records
+    from wellprod.export import FORMATS, ExportRequest, export_records
     from wellprod.settings import load_settings
 
     settings = load_settings(home=Path(home), export_memory=memory, export_threads=threads, store_memory=store_memory)
     with tempfile.TemporaryDirectory(dir=home) as folder:
-        target = Path(folder) / "wells.csv"
+        target = Path(folder) / f"wells.{FORMATS[format].extension(1)}"
         with stopwatch() as watch:
             result = export_records(ExportRequest(output=target), settings)
         with target.open("rb") as file:
@@ -31,7 +39,7 @@ def by_wellprod(home: str, memory: str, threads: int, run: int, store_memory: st
     }
 
 
-def by_copy(home: str, memory: str, threads: int, run: int) -> dict[str, Any]:
+def by_copy(home: str, memory: str, threads: int, run: int, format: str = "csv") -> dict[str, Any]:
     """Export with COPY, the same columns in the same order."""
     import duckdb
 
@@ -41,9 +49,9 @@ def by_copy(home: str, memory: str, threads: int, run: int) -> dict[str, Any]:
     store = load_settings(home=Path(home)).store_path
     query = f"SELECT {', '.join(RECORD)} FROM production ORDER BY {', '.join(KEY)}"
     with tempfile.TemporaryDirectory(dir=home) as folder:
-        target = Path(folder) / "wells.csv"
+        target = Path(folder) / f"wells.{format}"
         with stopwatch() as watch, duckdb.connect(store, read_only=True) as connection:
             connection.execute(f"SET memory_limit = '{memory}'; SET threads = {threads}")
-            connection.execute(f"COPY ({query}) TO '{target}' (HEADER)")
+            connection.execute(f"COPY ({query}) TO '{target}' {_COPIED[format]}")
         size_mb = target.stat().st_size / 1e6
     return {"seconds": watch.seconds, "size_mb": size_mb}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from benchmarks.feed import feed
 from benchmarks.measure import Runs, Task, in_turn, run_once
 from benchmarks.report import Row
 from benchmarks.stores import WELL_MONTHS, Order, build
+from wellprod.settings import bytes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Size:
     stored_few: int = 1_000_000
     stored_many: int = 10_000_000
     exported_in_little: int = 500_000
+    exported_as_workbook: int = 1_000_000
+    exports_at_once: int = 10
     export_memory: str = "2GB"
     export_threads: int = 4
 
@@ -38,6 +42,7 @@ QUICK = Size(
     stored_few=100_000,
     stored_many=1_000_000,
     exported_in_little=100_000,
+    exported_as_workbook=100_000,
 )
 
 
@@ -117,34 +122,61 @@ def merges(size: Size, folder: Path) -> list[Row]:
 
 
 def exports(size: Size, folder: Path) -> list[Row]:
-    """Measure the export against COPY, its memory, and that little memory gives the same file."""
-    large, small = folder / "large", folder / "small"
-    for home, records in ((large, size.stored_many), (small, size.exported_in_little)):
-        home.mkdir()
-        build(home / "wells_production.duckdb", records, "month")
-    given = {"home": str(large), "memory": size.export_memory, "threads": size.export_threads}
-    tasks = [Task("copy", "export:by_copy", given), Task("wellprod", "export:by_wellprod", given)]
-    runs = in_turn(tasks, size.repeats)
-    digests = [
-        run_once(Task("", "export:by_wellprod", {"home": str(small), "memory": memory, "threads": 2}))
-        for memory in (size.export_memory, "64MB")
-    ]
-    value = runs["wellprod"].median / runs["copy"].median
-    same = digests[0]["digest"] == digests[1]["digest"]
-    limit = float(size.export_memory.removesuffix("GB")) * 1000
+    """Measure the exports against COPY, their memory, several at once, and that little memory gives the same file."""
+    homes = {"large": size.stored_many, "middle": size.exported_as_workbook, "small": size.exported_in_little}
+    for name, records in homes.items():
+        (folder / name).mkdir()
+        build(folder / name / "wells_production.duckdb", records, "month")
+
+    def task(home: str, function: str, format: str = "csv", memory: str = size.export_memory) -> Task:
+        given = {"home": str(folder / home), "memory": memory, "threads": size.export_threads, "format": format}
+        return Task(f"{function} {format}", f"export:{function}", given)
+
+    def ratio(home: str, format: str, copied: str, target: float) -> tuple[Row, Runs, Runs]:
+        ours, theirs = in_turn(
+            [task(home, "by_wellprod", format), task(home, "by_copy", copied)], size.repeats
+        ).values()
+        what = f"{format} of {homes[home]:,} / COPY{'' if format == copied else f' as {copied}'}"
+        return Row(what, _against(ours, theirs), ours.median / theirs.median, target), ours, theirs
+
+    plain, ours, theirs = ratio("large", "csv", "csv", 1.1)
+    gzip, *_ = ratio("middle", "csv.gz", "csv.gz", 0.5)
+    zstd, *_ = ratio("middle", "csv.zst", "csv", 1.5)
+    parquet, *_ = ratio("large", "parquet", "parquet", 1.1)
+    workbook = run_once(task("middle", "by_wellprod", "excel"))
+    with ThreadPoolExecutor(size.exports_at_once) as pool:
+        together = list(pool.map(run_once, [task("small", "by_wellprod", memory="512MB")] * size.exports_at_once))
+    little = run_once(task("small", "by_wellprod", memory="64MB"))
     return [
-        Row(f"export of {size.stored_many:,} / COPY", _against(runs["wellprod"], runs["copy"]), value, 1.1),
+        plain,
         Row(
             f"peak memory of the export, limit {size.export_memory}",
-            f"COPY: {runs['copy'].most_memory_mb:.0f} MB",
-            runs["wellprod"].most_memory_mb,
-            limit,
+            f"COPY: {theirs.most_memory_mb:.0f} MB",
+            ours.most_memory_mb,
+            bytes_of(size.export_memory) / 1e6,
+            " MB",
+        ),
+        parquet,
+        gzip,
+        zstd,
+        Row(
+            f"peak memory of a workbook of {homes['middle']:,}, limit {size.export_memory}",
+            f"{workbook['seconds']:.0f} s, {workbook['size_mb']:.0f} MB",
+            workbook["memory_mb"],
+            500.0,
             " MB",
         ),
         Row(
-            f"{size.exported_in_little:,} records with 64MB: the same bytes",
-            f"batches of {digests[1]['smallest_batch']:,} or more",
-            float(same),
+            f"{size.exports_at_once} exports of {homes['small']:,} at once: most memory of one, limit 512MB",
+            f"{max(result['seconds'] for result in together):.1f} s, {len({r['digest'] for r in together})} digest",
+            max(result["memory_mb"] for result in together),
+            512.0,
+            " MB",
+        ),
+        Row(
+            f"{homes['small']:,} records with 64MB: the same bytes",
+            f"batches of {little['smallest_batch']:,} or more",
+            float(little["digest"] == together[0]["digest"]),
             1.0,
             at_least=True,
         ),

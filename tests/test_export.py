@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
 import threading
-from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from wellprod.analysis.selection import Selection
 from wellprod.errors import ExportError, SelectionError, StoreError, StoreMissing, UsageError
@@ -30,29 +25,13 @@ from wellprod.store import Store
 
 from .conftest import ANP_WELLS, CommandLine
 from .scripted import record
+from .test_export_formats import read_csv
 from .test_store import merged
-
-READERS: dict[pl.DataType, Callable[[str], Any]] = {
-    pl.Int64(): int,
-    pl.Float64(): float,
-    pl.String(): str,
-    pl.Date(): date.fromisoformat,
-    pl.Datetime("us"): datetime.fromisoformat,
-}
 
 
 def read_back(path: Path) -> pl.DataFrame:
     """Read an exported CSV with the standard library, an empty text as null."""
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *rows = csv.reader(file)
-    assert header == list(RECORD)
-    columns = zip(RECORD.items(), zip(*rows, strict=True), strict=True)
-    return pl.DataFrame(
-        {
-            name: pl.Series([READERS[kind](t) if t else None for t in texts], dtype=kind)
-            for (name, kind), texts in columns
-        }
-    )
+    return read_csv(path.read_bytes())
 
 
 @pytest.fixture
@@ -93,29 +72,6 @@ def test_the_batch_size_changes_nothing(anp: Settings, tmp_path: Path, batch: in
     assert len(told) == math.ceil(6505 / batch)
     keys = read_back(parts).select(KEY).rows()
     assert keys == sorted(keys)
-
-
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
-NUMBERS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.just(-0.0), st.just(1e-12))
-
-
-@hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(st.tuples(TEXTS, NUMBERS, NUMBERS), min_size=1, max_size=8))
-def test_awkward_text_and_numbers_survive(settings: Settings, rows: list[tuple[str, Any, Any]]) -> None:
-    """Quotes, commas, line ends, any script, extremes and nulls read back equal to the bit; -0.0 is 0.0."""
-    settings.store_path.unlink(missing_ok=True)
-    store = Store(settings.store_path)
-    merged(
-        store,
-        [record(n, well_name=t, oil_production_kbd=a, water_production_kbd=b) for n, (t, a, b) in enumerate(rows)],
-    )
-    export_records(ExportRequest(), settings)
-    back = read_back(settings.csv_path)
-    with store.read() as reading:
-        expected = reading.table("SELECT * FROM production ORDER BY well_code").select(back.columns)
-    assert back.equals(expected)
-    signs = [math.copysign(1, a + 0.0) for _, a, _ in rows if a is not None]
-    assert [math.copysign(1, a) for a in back["oil_production_kbd"].drop_nulls()] == signs
 
 
 @pytest.mark.parametrize(
