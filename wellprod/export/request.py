@@ -85,13 +85,18 @@ class ExportRequest:
         return [f"The format {self.format} is no longer made; {now} has taken its place."] if now else []
 
     @property
+    def _handed_on(self) -> str:
+        """The format as another request gets it: a former name stays, so that its notice does."""
+        return self.format if self.format in FORMER_NAMES else self.format_name
+
+    @property
     def columns_in_order(self) -> list[str]:
         """The columns of the file."""
         return [name for name in RECORD if not self.columns or name in self.columns]
 
     def to(self, output: str | Path) -> ExportRequest:
         """Give the same request with another output."""
-        return replace(self, format=self.format_name, output=output)
+        return replace(self, format=self._handed_on, output=output)
 
     def file_name(self, extension: str) -> str:
         """Give a name that tells what the file holds, such as ``wells_prod_Tupi_2023-01_2024-05.csv``."""
@@ -109,7 +114,7 @@ class ExportRequest:
         """Give it as a job row keeps it."""
         output = find_target(str(self.output)).address if self.output else None
         chosen = {"selection": self.selection.as_dict(), "columns": list(self.columns)}
-        asked = {"format": self.format_name, "formulas_as_text": self.formulas_as_text}
+        asked = {"format": self._handed_on, "formulas_as_text": self.formulas_as_text}
         return {**chosen, **asked, "output": output}
 
     @classmethod

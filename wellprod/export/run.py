@@ -104,15 +104,15 @@ def extension_of(request: ExportRequest, production: SelectedProduction) -> str:
             f"The selection holds {number(records)} records; {request.format_name} takes {number(form.most_records)}.",
             next="Select fewer fields, wells or months, or export as excel, csv or parquet.",
         )
-    extension = form.extension(len(production.months))
+    endings = form.endings(len(production.months))
     named = PurePath(str(request.output or "")).name
     fitting = [ending for ending in form.extensions if named.lower().endswith(f".{ending}")]
-    if fitting and extension not in fitting:
+    if fitting and not set(fitting) & set(endings):
         raise UsageError(
-            f"{number(len(production.months))} months make a .{extension} file; {named} is none.",
-            next=f"Name it {PurePath(named).stem}.{extension}, or select other months.",
+            f"{number(len(production.months))} months make a .{endings[0]} file; {named} is none.",
+            next=f"Name it {PurePath(named).stem}.{endings[0]}, or select other months.",
         )
-    return extension
+    return next((ending for ending in endings if ending in fitting), endings[0])
 
 
 def run_export(
@@ -155,7 +155,7 @@ class _Export:
             key = self.request.key(self.job_id, extension)
             place = self.target.place(key)
             with self.target.receiving(key) as part:
-                self.request.form.write(self._data(production), part)
+                self.request.form.write(self._data(production, extension), part)
                 self._check()
                 written, sha256 = part.stat().st_size, _sha256(part)
         result = ExportResult(
@@ -202,7 +202,7 @@ class _Export:
                 raise
             raise told from failure
 
-    def _data(self, production: SelectedProduction) -> ExportData:
+    def _data(self, production: SelectedProduction, extension: str) -> ExportData:
         columns = self.request.columns_in_order
         return ExportData(
             production=production,
@@ -210,6 +210,7 @@ class _Export:
             schema={name: RECORD[name] for name in columns},
             table=lambda batch: batch.select(columns),
             made_at=datetime.now(UTC),
+            extension=extension,
             threads=self.settings.export_threads,
             formulas_as_text=self.request.formulas_as_text,
             warn=self.warnings.append,

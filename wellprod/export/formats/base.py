@@ -30,6 +30,8 @@ class ExportData:
         Makes the flat table of a batch of records: some columns, or the layout of a preset.
     made_at
         When the export was made, in UTC.
+    extension
+        What the file ends in.
     threads
         Threads that a format may use.
     formulas_as_text
@@ -43,6 +45,7 @@ class ExportData:
     schema: dict[str, pl.DataType]
     table: Callable[[pl.DataFrame], pl.DataFrame]
     made_at: datetime
+    extension: str
     threads: int
     formulas_as_text: bool
     warn: Callable[[str], None]
@@ -58,7 +61,7 @@ class Format(ABC):
     title: str
     """What people call it."""
     extensions: tuple[str, ...]
-    """What its files end in; `extension` says which one when there are several."""
+    """What its files end in; `endings` says which when there are several."""
     is_table: bool = False
     """Whether it holds one flat table, whose columns can be chosen or laid out by a preset."""
     is_slow: bool = False
@@ -66,9 +69,9 @@ class Format(ABC):
     most_records: int | None = None
     """The records that it takes at most; None for any number."""
 
-    def extension(self, months: int) -> str:
-        """Give what a file that holds so many months ends in."""
-        return self.extensions[0]
+    def endings(self, months: int) -> tuple[str, ...]:
+        """Give what a file that holds so many months may end in, the usual one first."""
+        return self.extensions
 
     @abstractmethod
     def write(self, data: ExportData, path: Path) -> None:
