@@ -25,7 +25,7 @@ def by_wellprod(
 
     settings = load_settings(home=Path(home), export_memory=memory, export_threads=threads, store_memory=store_memory)
     with tempfile.TemporaryDirectory(dir=home) as folder:
-        target = Path(folder) / f"wells.{FORMATS[format].extension(1)}"
+        target = Path(folder) / f"wells.{FORMATS[format].extensions[0]}"
         with stopwatch() as watch:
             result = export_records(ExportRequest(output=target), settings)
         with target.open("rb") as file:

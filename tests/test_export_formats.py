@@ -99,7 +99,7 @@ def bits(frame: pl.DataFrame) -> pl.DataFrame:
 def test_the_anp_records_read_back_equal_to_the_bit(settings: Settings, tmp_path: Path, name: str) -> None:
     """All records, every column, whatever the batches."""
     start_import(ImportRequest(str(ANP_WELLS)), settings)
-    path = tmp_path / f"wells.{FORMATS[name].extension(76)}"
+    path = tmp_path / f"wells.{FORMATS[name].extensions[0]}"
     tuned = settings.model_copy(update={"export_batch_records": 1000})
     result = export_records(ExportRequest(output=path), tuned)
     assert (result.format, result.records) == (name, 6505)
@@ -125,7 +125,7 @@ def test_awkward_records_read_back_equal_to_the_bit(settings: Settings, rows: li
     )
     expected = bits(stored(settings))
     for name, read in READ.items():
-        path = settings.home / f"out.{FORMATS[name].extension(1)}"
+        path = settings.home / f"out.{FORMATS[name].extensions[0]}"
         export_records(ExportRequest(output=path), settings)
         back = read(path.read_bytes())
         assert bits(back).equals(expected), name
@@ -174,7 +174,7 @@ def test_chosen_columns_are_those_of_each_flat_format(settings: Settings, tmp_pa
     """In the order of the record, with their types."""
     merged(Store(settings.store_path), [record(1)])
     for name in READ:
-        path = tmp_path / f"out.{FORMATS[name].extension(1)}"
+        path = tmp_path / f"out.{FORMATS[name].extensions[0]}"
         export_records(ExportRequest(output=path, columns=("oil_production_kbd", "well_code")), settings)
     assert read_parquet((tmp_path / "out.parquet").read_bytes()).rows() == [(1, 1.5)]
     assert (tmp_path / "out.ndjson").read_text() == '{"well_code":1,"oil_production_kbd":1.5}\n'
