@@ -151,6 +151,9 @@ def export(
     column: Annotated[
         list[str] | None, typer.Option(help="Column to write; may be given several times.", show_default="all")
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Layout of other software, by name or as a .toml file; see: wellprod presets.")
+    ] = None,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -160,10 +163,25 @@ def export(
 
     settings = read_settings()
     selection = Selection(tuple(field or ()), tuple(well or ()), first_month, last_month)
-    request = ExportRequest(selection, format, output, tuple(column or ()))
+    request = ExportRequest(selection, format, output, tuple(column or ()), preset=preset)
     if background:
         return work.end_trigger(trigger_export(request, settings), settings, as_json)
     return work.end_export(work.export(request, settings), as_json)
+
+
+@app.command()
+def presets(as_json: AsJson = False) -> int:
+    """List the presets: layouts of other software, for export --preset NAME."""
+    from wellprod.export import load_presets
+
+    settings = read_settings()
+    found = load_presets(settings.presets_path)
+    if as_json:
+        listed = [preset.model_dump(mode="json", by_alias=True, exclude_defaults=True) for preset in found.values()]
+        print_json({"presets": listed, "own": str(settings.presets_path)})
+    else:
+        screen.show_presets(list(found.values()), settings.presets_path)
+    return 0
 
 
 # The store
