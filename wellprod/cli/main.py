@@ -175,12 +175,11 @@ def presets(as_json: AsJson = False) -> int:
     from wellprod.export import load_presets
 
     settings = read_settings()
-    found = load_presets(settings.presets_path)
+    found = [preset for _, preset in sorted(load_presets(settings.presets_path).items())]
     if as_json:
-        listed = [preset.model_dump(mode="json", by_alias=True, exclude_defaults=True) for preset in found.values()]
-        print_json({"presets": listed, "own": str(settings.presets_path)})
+        print_json({"presets": [preset.model_dump(by_alias=True, exclude_none=True) for preset in found]})
     else:
-        screen.show_presets(list(found.values()), settings.presets_path)
+        screen.show_presets(found, settings.presets_path)
     return 0
 
 

@@ -200,8 +200,8 @@ def show_presets(presets: list[Preset], folder: Path) -> None:
     for preset in presets:
         out.print(f"[bold]{escape(preset.name)}[/]  {escape(preset.title)}", soft_wrap=True)
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-        for name, column in preset.columns.items():
-            table.add_row("", escape(name), escape(column.meaning))
+        for name, meaning in preset.meanings.items():
+            table.add_row("", escape(name), escape(meaning))
         out.print(table)
         if preset.source:
             out.print(Padding(f"[dim]Read in: {escape(preset.source)}[/]", (0, 0, 1, 2)))

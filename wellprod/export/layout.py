@@ -78,7 +78,7 @@ class Layout:
             return pl.lit(column.constant, kind)
         if column.unit is None:
             return pl.coalesce(self._plain(name).cast(kind) for name in column.origins)
-        return pl.coalesce(_figure(name, column.unit) for name in column.origins)
+        return pl.coalesce(figure(name, column.unit) for name in column.origins)
 
     def _plain(self, name: str) -> pl.Expr:
         if name == "days_in_month":
@@ -95,12 +95,12 @@ class Layout:
         return kinds[0] if all(kind == kinds[0] for kind in kinds) else pl.String()
 
 
-def _figure(name: str, unit: str) -> pl.Expr:
+def figure(name: str, unit: str) -> pl.Expr:
     """Give a figure of the record in another unit; an amount without ``/d`` is the month's volume."""
     factor, period = parse_unit(name, unit)
     if name == "boe":
         slash = f"/{period}" if period else ""
-        oil, gas = _figure("oil_production_kbd", f"bbl{slash}"), _figure("gas_production_mmcfd", f"Mscf{slash}")
+        oil, gas = figure("oil_production_kbd", f"bbl{slash}"), figure("gas_production_mmcfd", f"Mscf{slash}")
         return scaled(oil + gas / MSCF_PER_BOE, Fraction(1, 1000) / factor)
     if name == "days_on_production" or period == "d":
         return scaled(pl.col(name), 1 / factor)

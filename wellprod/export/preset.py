@@ -106,6 +106,15 @@ class Preset(BaseModel):
     null: str = ""
     columns: dict[str, Annotated[Column, BeforeValidator(_column)]] = Field(min_length=1)
 
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What each column holds, in words."""
+        form = "" if self.date_form == "iso" else f", {self.date_form}"
+        return {
+            name: f"{column.meaning}{form if 'production_period' in column.origins else ''}"
+            for name, column in self.columns.items()
+        }
+
     @field_validator("format")
     @classmethod
     def _table(cls, name: str) -> str:
