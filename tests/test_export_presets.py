@@ -350,6 +350,9 @@ def test_an_own_preset_goes_before_and_a_broken_one_is_passed_by(settings: Setti
     assert Path(exported(settings, "enverus").path).read_text() == "id\n1\n"
     result = exported(settings, str(path))
     assert (result.preset, result.file_name) == ("mine", "wells_prod_mine.csv")
+    own_preset(settings, 'title = "Beside"\n[columns]\nid = "well_code"', "../beside")
+    with pytest.raises(PresetError, match=r"no export preset '../beside'"):
+        find_preset("../beside", settings.presets_path)
     with pytest.raises(PresetError, match=r"no export preset 'nobody'.*combocurve, enverus, mine, petroai, phdwin;"):
         find_preset("nobody", settings.presets_path)
 

@@ -63,8 +63,8 @@ class Descriptions(Generic[Model]):
     def find(self, name: str, folder: Path | None = None) -> Model:
         """Give the one called `name`, or the file where that ends in ``.toml``; raises `error` with the known names."""
         if name.endswith(".toml"):
-            return self.read(Path(name))
-        if folder and (own := folder / f"{name}.toml").is_file():
+            return self.read(Path(name).expanduser())
+        if folder and (own := folder / f"{name}.toml").parent == folder and own.is_file():
             return self.read(own)
         known = self.load(folder)
         if name not in known:
