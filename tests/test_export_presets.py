@@ -155,7 +155,7 @@ def test_liquids_that_are_not_reported_are_told(wells: Settings) -> None:
         lacking = "liquids_production_kbd IS NULL AND oil_production_kbd IS NOT NULL"
         records = reading.value(f"SELECT count(*) FROM production WHERE {lacking}")
     told = exported(wells, "enverus").warnings
-    assert told == (f"Liquid (bbl) holds oil in {records:,} records, which report no liquids.",)
+    assert told == (f"Liquid (bbl) holds oil for want of liquids (records: {records:,}).",)
 
 
 # Volumes to the bit
@@ -287,7 +287,7 @@ def test_each_well_has_one_name_of_its_own(settings: Settings) -> None:
     result = exported(settings, "combocurve", selection=Selection(wells=("1",), last_month="2024-01"))
     assert table(result)["chosenID"].to_list() == ["A-1"]
     assert exported(settings, "phdwin").warnings == (
-        "3 wells share their reference with another, so that their code stands for it.",
+        "A code stands for each well whose reference is another's too (wells: 3).",
     )
 
 

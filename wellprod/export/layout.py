@@ -53,13 +53,12 @@ class Layout:
         told = []
         shared = 0 if self._ids is None else int(self._ids["is_shared"].sum())
         if shared:
-            told.append(f"{number(shared)} wells share their reference with another, so that their code stands for it.")
+            told.append(f"A code stands for each well whose reference is another's too (wells: {number(shared)}).")
         for name, records in self._fallbacks.items():
             first, *others = (origin.partition("_")[0] for origin in self.preset.columns[name].origins)
             if records:
-                told.append(
-                    f"{name} holds {' or '.join(others)} in {number(records)} records, which report no {first}."
-                )
+                instead = " or ".join(others)
+                told.append(f"{name} holds {instead} for want of {first} (records: {number(records)}).")
         return told
 
     def table(self, batch: pl.DataFrame) -> pl.DataFrame:
