@@ -30,8 +30,15 @@ FLOORS = {
     "text": 1,
     "errors": 1,
     "ahead": 1,
+    "tomlfile": 1,
 }
-SIDEWAYS = {("feed", "settings"), ("settings", "errors"), ("log", "errors")}
+SIDEWAYS = {
+    ("feed", "settings"),
+    ("settings", "errors"),
+    ("log", "errors"),
+    ("tomlfile", "errors"),
+    ("tomlfile", "log"),
+}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem in FLOORS)
 
 

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 import wellprod
 from wellprod.cli.main import app
+from wellprod.export.preset import read_preset
 from wellprod.feed.clean import RULES
 from wellprod.feed.profile import read_profile
 from wellprod.settings import PREFIX, Settings
@@ -55,6 +56,15 @@ def test_the_profile_of_the_readme_is_one(tmp_path: Path) -> None:
     path = tmp_path / "example.toml"
     path.write_text(re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0])
     assert read_profile(path).figures == "monthly volume"
+
+
+def test_the_preset_of_the_readme_is_one(tmp_path: Path) -> None:
+    """The example can be copied as it stands: volumes, a running sum, and forms for date and null."""
+    examples = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    path = tmp_path / "partner.toml"
+    path.write_text(next(text for text in examples if "cumulative" in text))
+    preset = read_preset(path)
+    assert any(column.cumulative for column in preset.columns.values())
 
 
 def test_the_python_of_the_readme_uses_what_there_is() -> None:

@@ -4,6 +4,7 @@ WellprodError                      exit code 1
 ├── UsageError                     the caller gave something that is not allowed; exit code 2
 │   ├── SettingsError              a WELLPROD_* setting
 │   ├── ProfileError               a feed profile
+│   ├── PresetError                an export preset
 │   └── SelectionError             a field, well or month that is not there
 ├── FeedError                      the source of records
 │   ├── FeedUnreachable            no answer, or none in time
@@ -106,6 +107,10 @@ class SettingsError(UsageError):
 
 class ProfileError(UsageError):
     """A feed profile is wrong, unknown, or does not fit the feed."""
+
+
+class PresetError(UsageError):
+    """An export preset is wrong or unknown."""
 
 
 class SelectionError(UsageError):

@@ -301,6 +301,7 @@ class Workbench:
         first_month: str | None = None,
         last_month: str | None = None,
         columns: Sequence[str] = (),
+        preset: str | None = None,
     ) -> ExportResult:
         """Write a selection as for `records` to a file, which is whole or not there.
 
@@ -312,6 +313,9 @@ class Workbench:
             Name of a format; None for the one that the name of the output tells, else CSV.
         columns
             Columns of the record; all if none are given.
+        preset
+            Name of the layout of other software, such as ``"enverus"``, in place of columns: monthly volumes in its
+            names and units. `wellprod presets` lists them.
 
         Raises
         ------
@@ -323,6 +327,7 @@ class Workbench:
             format=format,
             output=output,
             columns=tuple(columns),
+            preset=preset,
         )
         return export_records(request, self.settings)
 

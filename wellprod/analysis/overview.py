@@ -12,8 +12,17 @@ from wellprod.analysis.selection import Condition, Selection
 from wellprod.store import Reading
 from wellprod.text import html_pairs, number
 
+
+def volume_of(rate: str) -> str:
+    """Give the SQL of a volume: the sum of a calendar-day rate times the days of its month.
+
+    What was not reported adds nothing, and where nothing was reported there is none.
+    """
+    return f"sum({rate} * day(last_day(production_period)))"
+
+
 _OIL, _GAS, _LIQUIDS, _WATER = (
-    f"sum({rate} * day(last_day(production_period))) AS {{0}}{volume}"
+    f"{volume_of(rate)} AS {{0}}{volume}"
     for rate, volume in {
         "oil_production_kbd": "oil_kbbl",
         "gas_production_mmcfd": "gas_mmscf",
@@ -21,8 +30,6 @@ _OIL, _GAS, _LIQUIDS, _WATER = (
         "water_production_kbd": "water_kbbl",
     }.items()
 )
-"""A month's volume is its calendar-day rate times the days of the month; what was not reported adds nothing, and
-where nothing was reported there is none."""
 _VOLUMES = f"{_OIL}, {_GAS}, {_WATER}"
 
 _EXTENT = (

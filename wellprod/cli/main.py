@@ -151,6 +151,9 @@ def export(
     column: Annotated[
         list[str] | None, typer.Option(help="Column to write; may be given several times.", show_default="all")
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Layout of other software, by name or as a .toml file; see: wellprod presets.")
+    ] = None,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -160,10 +163,24 @@ def export(
 
     settings = read_settings()
     selection = Selection(tuple(field or ()), tuple(well or ()), first_month, last_month)
-    request = ExportRequest(selection, format, output, tuple(column or ()))
+    request = ExportRequest(selection, format, output, tuple(column or ()), preset=preset)
     if background:
         return work.end_trigger(trigger_export(request, settings), settings, as_json)
     return work.end_export(work.export(request, settings), as_json)
+
+
+@app.command()
+def presets(as_json: AsJson = False) -> int:
+    """List the presets: layouts of other software, for export --preset NAME."""
+    from wellprod.export import load_presets
+
+    settings = read_settings()
+    found = [preset for _, preset in sorted(load_presets(settings.presets_path).items())]
+    if as_json:
+        print_json({"presets": [preset.model_dump(by_alias=True, exclude_none=True) for preset in found]})
+    else:
+        screen.show_presets(found, settings.presets_path)
+    return 0
 
 
 # The store

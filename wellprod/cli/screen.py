@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
@@ -17,6 +18,7 @@ from wellprod.text import duration, heading, moment, number
 if TYPE_CHECKING:
     import polars as pl
 
+    from wellprod.export import Preset
     from wellprod.ingest import ImportSummary
     from wellprod.ingest import Progress as ImportProgress
     from wellprod.jobs import Job
@@ -191,6 +193,19 @@ def show_reports(reports: list[Report], folder: Path) -> None:
         if report.parameters:
             out.print(table)
     _say(out, f"[dim]{number(len(reports))} reports in {escape(str(folder))}[/]")
+
+
+def show_presets(presets: list[Preset], folder: Path) -> None:
+    """Show the layouts that an export can have, their columns, and where they were read."""
+    for preset in presets:
+        out.print(f"[bold]{escape(preset.name)}[/]  {escape(preset.title)}", soft_wrap=True)
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for name, meaning in preset.meanings.items():
+            table.add_row("", escape(name), escape(meaning))
+        out.print(table)
+        if preset.source:
+            out.print(Padding(f"[dim]Read in: {escape(preset.source)}[/]", (0, 0, 1, 2)))
+    _say(out, f"[dim]Your own go into {escape(str(folder))} as NAME.toml[/]")
 
 
 def show_table(title: str, frame: pl.DataFrame) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from wellprod.analysis.selection import Selection
@@ -32,6 +32,8 @@ class ExportRequest:
         Columns of the record, given in the record's order whatever the order here; empty for all.
     formulas_as_text
         Whether CSV keeps a spreadsheet from running text as a formula, by an apostrophe before it.
+    preset
+        Name of a preset, or path of its TOML file, whose columns are written in place of the record's.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class ExportRequest:
     output: str | Path | None = None
     columns: tuple[str, ...] = ()
     formulas_as_text: bool = False
+    preset: str | None = None
 
     def __post_init__(self) -> None:
         ending = format_of(str(self.output)) if self.output else None
@@ -57,11 +60,15 @@ class ExportRequest:
             )
         if unknown := [name for name in self.columns if name not in RECORD]:
             raise UsageError(f"There is no column {unknown[0]!r}.", next=f"Columns: {', '.join(RECORD)}.")
-        if self.columns and not self.form.is_table:
+        if self.columns and self.preset:
+            raise UsageError(
+                f"The preset {self.preset_name} has columns of its own.", next="Choose columns, or a preset, not both."
+            )
+        if (self.columns or self.preset) and not self.form.is_table:
             tables = ", ".join(name for name in FORMATS if FORMATS[name].is_table)
             raise UsageError(
                 f"The format {self.format_name} has columns of its own.",
-                next=f"Formats with columns to choose: {tables}.",
+                next=f"Formats with columns to choose or lay out: {tables}.",
             )
 
     @property
@@ -94,6 +101,15 @@ class ExportRequest:
         """The columns of the file."""
         return [name for name in RECORD if not self.columns or name in self.columns]
 
+    @property
+    def preset_name(self) -> str | None:
+        """What the preset is called, also where it was given as a file."""
+        return PurePath(self.preset).stem if self.preset and self.preset.endswith(".toml") else self.preset
+
+    def or_format(self, name: str) -> ExportRequest:
+        """Give the same request in the format `name`, unless it asks for one or the name of its output tells one."""
+        return self if self.format or (self.output and format_of(str(self.output))) else replace(self, format=name)
+
     def to(self, output: str | Path) -> ExportRequest:
         """Give the same request with another output."""
         return replace(self, format=self._handed_on, output=output)
@@ -102,7 +118,7 @@ class ExportRequest:
         """Give a name that tells what the file holds, such as ``wells_prod_Tupi_2023-01_2024-05.csv``."""
         chosen = [self.selection.name] if self.selection.name else [*self.selection.fields, *self.selection.wells]
         months = [month[:7] for month in (self.selection.first_month, self.selection.last_month) if month]
-        named = [*chosen[:3], *(["and_others"] if len(chosen) > 3 else []), *months]
+        named = [self.preset_name or "", *chosen[:3], *(["and_others"] if len(chosen) > 3 else []), *months]
         words = [re.sub(r"[^\w.-]+", "-", word).strip("-.") for word in ("wells_prod", *named)]
         return f"{'_'.join(word for word in words if word)[:_LONGEST_NAME]}.{extension}"
 
@@ -115,7 +131,10 @@ class ExportRequest:
         output = find_target(str(self.output)).address if self.output else None
         chosen = {"selection": self.selection.as_dict(), "columns": list(self.columns)}
         asked = {"format": self._handed_on, "formulas_as_text": self.formulas_as_text}
-        return {**chosen, **asked, "output": output}
+        preset = self.preset
+        if preset and preset.endswith(".toml"):
+            preset = str(Path(preset).expanduser().resolve())
+        return {**chosen, **asked, "preset": preset, "output": output}
 
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any]) -> ExportRequest:
@@ -126,4 +145,5 @@ class ExportRequest:
             output=parameters["output"],
             columns=tuple(parameters["columns"]),
             formulas_as_text=parameters.get("formulas_as_text", False),
+            preset=parameters.get("preset"),
         )

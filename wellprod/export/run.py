@@ -21,6 +21,8 @@ from wellprod.analysis.selection import Condition
 from wellprod.errors import ExportError, UsageError, WellprodError
 from wellprod.export.formats import ExportData
 from wellprod.export.formats.parquet import write_parquet
+from wellprod.export.layout import Layout
+from wellprod.export.preset import Preset, find_preset
 from wellprod.export.request import ExportRequest
 from wellprod.export.targets import Target, find_target
 from wellprod.jobs import Job, Ledger, Status
@@ -45,6 +47,7 @@ class ExportResult:
     job_id: str
     status: Status
     format: str
+    preset: str | None
     selection: str
     path: str
     key: str
@@ -64,6 +67,7 @@ class ExportResult:
         """Give it as people read it."""
         pairs = {
             "Exported": f"{number(self.records)} records in {duration(self.execution_time_seconds)}",
+            **({"Preset": self.preset} if self.preset else {}),
             "File": f"{self.path} ({size(self.size_bytes)})",
         }
         return {**pairs, "Note": " ".join(self.warnings)} if self.warnings else pairs
@@ -115,6 +119,17 @@ def extension_of(request: ExportRequest, production: SelectedProduction) -> str:
     return next((ending for ending in endings if ending in fitting), endings[0])
 
 
+def preset_of(request: ExportRequest, settings: Settings) -> Preset | None:
+    """Give the preset of a request, read and checked; None where it asks for none.
+
+    Raises
+    ------
+    PresetError
+        It is not there, or is wrong.
+    """
+    return find_preset(request.preset, settings.presets_path) if request.preset else None
+
+
 def run_export(
     job: Job, request: ExportRequest, settings: Settings, *, on_progress: Progress | None = None
 ) -> ExportResult:
@@ -122,8 +137,8 @@ def run_export(
 
     Raises
     ------
-    StoreMissing, StoreBusy, StoreError, SelectionError
-        The store cannot be read, or no longer has what was selected.
+    StoreMissing, StoreBusy, StoreError, SelectionError, PresetError
+        The store cannot be read, or no longer has what was selected; or the preset is gone or wrong.
     ExportError
         The file cannot be written, the selection is empty, or the export was cancelled or took too long.
     """
@@ -146,6 +161,7 @@ class _Export:
         self.warnings = request.notices
         self.written = self.total = 0
         self.began = time.monotonic()
+        self.layout: Layout | None = None
         self._ahead: ReadAhead[pl.DataFrame] | None = None
 
     def run(self) -> ExportResult:
@@ -158,10 +174,13 @@ class _Export:
                 self.request.form.write(self._data(production, extension), part)
                 self._check()
                 written, sha256 = part.stat().st_size, _sha256(part)
+        if self.layout:
+            self.warnings += self.layout.notices
         result = ExportResult(
             job_id=self.job_id,
             status=Status.COMPLETED,
             format=self.request.format_name,
+            preset=self.request.preset_name,
             selection=self.request.selection.name,
             path=place,
             key=key,
@@ -203,17 +222,18 @@ class _Export:
             raise told from failure
 
     def _data(self, production: SelectedProduction, extension: str) -> ExportData:
-        columns = self.request.columns_in_order
+        columns, layout = self.request.columns_in_order, self.layout
         return ExportData(
             production=production,
             selection=self.request.selection,
-            schema={name: RECORD[name] for name in columns},
-            table=lambda batch: batch.select(columns),
+            schema=layout.schema if layout else {name: RECORD[name] for name in columns},
+            table=layout.table if layout else lambda batch: batch.select(columns),
             made_at=datetime.now(UTC),
             extension=extension,
             threads=self.settings.export_threads,
             formulas_as_text=self.request.formulas_as_text,
             warn=self.warnings.append,
+            null_text=layout.preset.null if layout else "",
         )
 
     @contextmanager
@@ -225,6 +245,8 @@ class _Export:
         try:
             with store.read(limits) as reading, self._interrupted_when_late(reading):
                 condition = self.request.selection.condition(reading)
+                if preset := preset_of(self.request, self.settings):
+                    self.layout = Layout(preset, reading, condition, is_text=self.request.form.is_text)
                 if not self.request.form.is_slow:
                     yield self._selected(reading, condition, self._counted)
                     return

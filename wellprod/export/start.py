@@ -5,7 +5,7 @@ from __future__ import annotations
 from wellprod.analysis.production import SelectedProduction
 from wellprod.errors import UsageError
 from wellprod.export.request import ExportRequest
-from wellprod.export.run import ExportResult, Progress, extension_of, run_export
+from wellprod.export.run import ExportResult, Progress, extension_of, preset_of, run_export
 from wellprod.jobs import Job, Ledger, Status, start_in_background
 from wellprod.settings import Settings
 from wellprod.store import Store
@@ -27,7 +27,7 @@ def export_records(
     Raises
     ------
     UsageError
-        A field, a well or a month is not known; no job was made.
+        A field, a well, a month or a preset is not known, or the preset is wrong; no job was made.
     StoreMissing, StoreBusy, StoreError
         The store cannot be read.
     ExportError
@@ -50,8 +50,6 @@ def trigger_export(request: ExportRequest, settings: Settings) -> str:
     JobError
         No process can be started.
     """
-    if settings.export_target and not request.output:
-        request = request.to(settings.export_target)
     job, _ = _entered(request, settings, Status.PENDING)
     start_in_background(job, Ledger(settings.jobs_path), settings)
     return job.job_id
@@ -65,7 +63,7 @@ def resume_export(job_id: str, settings: Settings, *, on_progress: Progress | No
     JobNotFound, BusinessRuleViolation
         There is no such job, or it runs.
     UsageError
-        It is no export, or is completed.
+        It is no export, or is completed; or its preset is not there any more, or is wrong.
     """
     job = _claimed(job_id, settings, Status.RUNNING)
     return run_export(job, ExportRequest.from_parameters(job.parameters), settings, on_progress=on_progress)
@@ -85,11 +83,19 @@ def trigger_export_again(job_id: str, settings: Settings) -> str:
 
 
 def _entered(request: ExportRequest, settings: Settings, status: Status) -> tuple[Job, ExportRequest]:
-    """Enter an export that can be made; one that runs at once goes beside the store where no output is given."""
+    """Enter an export that can be made.
+
+    Where no output is given, one that runs at once goes beside the store, any other to the target of the settings.
+    """
+    if preset := preset_of(request, settings):
+        request = request.or_format(preset.format)
     with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
         extension = extension_of(request, SelectedProduction(reading, request.selection.condition(reading)))
-    if status == Status.RUNNING and not request.output:
-        request = request.to(settings.csv_path.with_suffix(f".{extension}"))
+    if not request.output:
+        stem = "_".join(word for word in (settings.csv_path.stem, request.preset_name) if word)
+        beside = settings.csv_path.with_name(f"{stem}.{extension}")
+        if output := beside if status == Status.RUNNING else settings.export_target:
+            request = request.to(output)
     job = Ledger(settings.jobs_path).create("export", request.as_parameters(), status=status)
     return job, request
 
@@ -99,4 +105,5 @@ def _claimed(job_id: str, settings: Settings, status: Status) -> Job:
     job = ledger.get(job_id)
     if job.kind != "export" or job.status == Status.COMPLETED:
         raise UsageError(f"The job {job_id} is a {job.status} {job.kind}; there is nothing to export again.")
+    preset_of(ExportRequest.from_parameters(job.parameters), settings)
     return ledger.claim(job.job_id, status=status)

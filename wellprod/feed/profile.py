@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from wellprod.errors import ProfileError
 from wellprod.feed.units import parse_unit
-from wellprod.log import get_logger
 from wellprod.schema import FIGURES, KEY, RECORD, STAMPS
+from wellprod.tomlfile import Descriptions
 
 RATES = tuple(name for name in FIGURES if name != "days_on_production")
 _SETTABLE = tuple(name for name in RECORD if name not in STAMPS)
@@ -133,19 +131,12 @@ class Profile(BaseModel):
         return [f"The feed lacks what is then read as null: {', '.join(lacking)}."] if lacking else []
 
 
+_PROFILES = Descriptions("feed", "profile", Profile, Column, ProfileError)
+
+
 def load_profiles(folder: Path | None = None) -> dict[str, Profile]:
     """Give the shipped profiles by name and, before them, those of the user in `folder`."""
-    profiles: dict[str, Profile] = {}
-    for path in sorted(folder.glob("*.toml")) if folder and folder.is_dir() else ():
-        try:
-            profiles[path.stem] = read_profile(path)
-        except ProfileError as error:
-            get_logger().warning("profile_skipped", profile=str(path), reason=error.message)
-    for item in resources.files("wellprod.feed").joinpath("profiles").iterdir():
-        name = item.name.removesuffix(".toml")
-        if item.name.endswith(".toml") and name not in profiles:
-            profiles[name] = _parsed(item.read_text("utf-8"), item.name)
-    return profiles
+    return _PROFILES.load(folder)
 
 
 def read_profile(path: Path) -> Profile:
@@ -156,35 +147,7 @@ def read_profile(path: Path) -> Profile:
     ProfileError
         It cannot be read, or a key is wrong: the message says which, what was given and what is allowed.
     """
-    try:
-        return _parsed(path.read_text("utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(
-            f"The profile {path} cannot be read: {error}.", next="Give the path of a TOML file."
-        ) from None
-
-
-def _parsed(text: str, origin: str) -> Profile:
-    advice = "Correct the file; the profiles that come with wellprod are examples."
-    try:
-        return Profile(**{**tomllib.loads(text), "name": Path(origin).stem})
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"The profile {origin} is no TOML: {error}.", next=advice) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = str(first["msg"]).removeprefix("Value error, ")
-        given = f" (given: {first['input']!r})" if where and not isinstance(first["input"], Mapping) else ""
-        known = _allowed_keys(first["loc"]) if first["type"] == "extra_forbidden" else ""
-        raise ProfileError(
-            f"The profile {origin} is wrong: {f'{where}: ' if where else ''}{reason}{given}.{known}",
-            next=advice,
-        ) from None
-
-
-def _allowed_keys(where: tuple[Any, ...]) -> str:
-    model = Column if len(where) > 1 else Profile
-    return f" Allowed keys: {', '.join(model.model_fields)}."
+    return _PROFILES.read(path)
 
 
 def find_profile(name: str, folder: Path | None = None) -> Profile:
@@ -195,17 +158,7 @@ def find_profile(name: str, folder: Path | None = None) -> Profile:
     ProfileError
         There is no such profile; the message lists the known ones.
     """
-    if name.endswith(".toml"):
-        return read_profile(Path(name))
-    if folder and (own := folder / f"{name}.toml").is_file():
-        return read_profile(own)
-    profiles = load_profiles(folder)
-    if name not in profiles:
-        raise ProfileError(
-            f"There is no feed profile {name!r}.",
-            next=f"Known profiles: {', '.join(sorted(profiles))}; or give the path of a .toml file.",
-        )
-    return profiles[name]
+    return _PROFILES.find(name, folder)
 
 
 def recognise_profile(rows: Sequence[Any], folder: Path | None = None) -> Profile:

@@ -46,6 +46,17 @@ MMSCF: dict[str, Fraction] = {
 }
 """Million standard cubic feet in one of each gas unit."""
 
+KBOE: dict[str, Fraction] = {
+    "boe": Fraction(1, _THOUSAND),
+    "kboe": Fraction(1),
+    "Mboe": Fraction(1),
+    "MMboe": Fraction(_THOUSAND),
+}
+"""Thousand barrels of oil equivalent in one of each unit."""
+
+MSCF_PER_BOE = 6
+"""Thousand cubic feet of gas in a barrel of oil equivalent (USGS DDS-69-D, chapter 27)."""
+
 DAYS: dict[str, Fraction] = {"d": Fraction(1), "h": Fraction(1, 24)}
 """Days in one of each unit of producing time."""
 
@@ -61,9 +72,11 @@ _PERIODS = ("d", "month")
 
 
 def units_of(column: str) -> dict[str, Fraction]:
-    """Give the units that the figures of one record column may come in, with their factors to our unit."""
+    """Give the units that the figures of one record column, or ``boe``, may have, with their factors to our unit."""
     if column == "days_on_production":
         return DAYS
+    if column == "boe":
+        return KBOE
     return MMSCF if column.startswith("gas") else KBBL
 
 

@@ -34,6 +34,8 @@ class ExportData:
         What the file ends in.
     threads
         Threads that a format may use.
+    null_text
+        What stands for null in a format of texts.
     formulas_as_text
         Whether text that a spreadsheet would run as a formula is written so that it does not.
     warn
@@ -49,6 +51,7 @@ class ExportData:
     threads: int
     formulas_as_text: bool
     warn: Callable[[str], None]
+    null_text: str = ""
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """Yield the flat table, in the order of the key."""
@@ -64,6 +67,8 @@ class Format(ABC):
     """What its files end in; `endings` says which when there are several."""
     is_table: bool = False
     """Whether it holds one flat table, whose columns can be chosen or laid out by a preset."""
+    is_text: bool = False
+    """Whether its values are texts, so that it is ours to say what stands for a date and for null."""
     is_slow: bool = False
     """Whether it takes so long that it is written from a copy of the records, with the store free meanwhile."""
     most_records: int | None = None

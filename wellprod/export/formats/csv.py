@@ -1,4 +1,5 @@
-"""CSV: UTF-8 without byte order mark, a header; null is empty, an empty text is quoted. Plain, gzip or zstd."""
+"""CSV: UTF-8 without byte order mark, a header; null is empty, unless a preset says otherwise, and an empty text is
+quoted. Plain, gzip or zstd."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ _RISKY_START = r"^[=+\-@\t\r]"  # https://owasp.org/www-community/attacks/CSV_In
 class Csv(Format):
     """Comma-separated values; numbers in the shortest form that reads back to the same bits."""
 
-    is_table = True
+    is_table = is_text = True
 
     def __init__(self, compression: Literal["gz", "zst"] | None = None) -> None:
         self.compression = compression
@@ -33,7 +34,7 @@ class Csv(Format):
         with self._opened(path, data.threads) as file:
             for number, batch in enumerate(data.batches()):
                 safe = batch.with_columns(map(_as_text, texts)) if data.formulas_as_text else batch
-                safe.write_csv(file, include_header=number == 0)
+                safe.write_csv(file, include_header=number == 0, null_value=data.null_text)
 
     @contextmanager
     def _opened(self, path: Path, threads: int) -> Iterator[IO[bytes]]:
