@@ -4,7 +4,7 @@ WellprodError                      exit code 1
 ├── UsageError                     the caller gave something that is not allowed; exit code 2
 │   ├── SettingsError              a WELLPROD_* setting
 │   ├── ProfileError               a feed profile
-│   └── SelectionError             a field, well or month that is not there
+│   └── SelectionError             a saved selection, a field, well or month that is not there
 ├── FeedError                      the source of records
 │   ├── FeedUnreachable            no answer, or none in time
 │   ├── FeedRefused                an HTTP status that says no
@@ -109,7 +109,7 @@ class ProfileError(UsageError):
 
 
 class SelectionError(UsageError):
-    """A selection names a field, well or month that is not there."""
+    """A saved selection is not there or wrong, or a selection names a field, well or month that is not there."""
 
 
 class FeedError(WellprodError):

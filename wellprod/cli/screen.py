@@ -17,6 +17,7 @@ from wellprod.text import duration, heading, moment, number
 if TYPE_CHECKING:
     import polars as pl
 
+    from wellprod.analysis.saved import SavedSelections
     from wellprod.ingest import ImportSummary
     from wellprod.ingest import Progress as ImportProgress
     from wellprod.jobs import Job
@@ -191,6 +192,25 @@ def show_reports(reports: list[Report], folder: Path) -> None:
         if report.parameters:
             out.print(table)
     _say(out, f"[dim]{number(len(reports))} reports in {escape(str(folder))}[/]")
+
+
+def show_selections(selections: SavedSelections, folder: Path) -> None:
+    """Show saved selections, one a line, what is wrong with some, and where they are kept."""
+    if not selections:
+        _say(out, f"No selection is saved in {escape(str(folder))}.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in selections.HEADINGS:
+        table.add_column(title, overflow="fold")
+    for saved in selections:
+        if saved.selection:
+            table.add_row(*map(escape, saved.as_row()))
+    if table.row_count:
+        out.print(table)
+    for saved in selections:
+        if saved.problem:
+            show_error(saved.problem.as_dict())
+    _say(out, f"[dim]Kept in {escape(str(folder))}[/]")
 
 
 def show_table(title: str, frame: pl.DataFrame) -> None:
