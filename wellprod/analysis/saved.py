@@ -18,14 +18,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from wellprod.analysis.selection import Selection, check_name
+from wellprod.analysis.selection import Selection, check_name, nearest
 from wellprod.errors import SelectionError
 from wellprod.store import Reading
 from wellprod.text import html_table
@@ -173,7 +172,7 @@ def _found(name: str, folder: Path) -> Path:
     if path := _find(name, folder):
         return path
     known = [path.stem for path in _files(folder)]
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    near = nearest(name, known)
     told = f"Near to it: {', '.join(near)}." if near else f"Saved are: {', '.join(known[:_TOLD_NAMES])}."
     none = "None is saved yet; save one with: wellprod selections save NAME"
     raise SelectionError(f"There is no selection {name!r}.", next=told if known else none)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from difflib import get_close_matches
@@ -160,6 +160,12 @@ def check_name(name: str) -> None:
         )
 
 
+def nearest(text: str, known: Iterable[str]) -> list[str]:
+    """Give the up to three names that come nearest to a misspelt one, whatever the letter case."""
+    folded = {name.casefold(): name for name in known}
+    return [folded[name] for name in get_close_matches(text.casefold(), folded, n=3, cutoff=0.5)]
+
+
 def selected_records(reading: Reading, selection: Selection) -> pl.DataFrame:
     """Give the records of a selection whole, with the columns of the record, in the order of the key.
 
@@ -184,7 +190,7 @@ def _codes(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> li
     known = reading.table(
         " UNION ".join(f"SELECT DISTINCT {name} AS name FROM production WHERE {name} IS NOT NULL" for name in names)
     )["name"].to_list()
-    near = get_close_matches(text, known, n=3, cutoff=0.5)
+    near = nearest(text, known)
     raise SelectionError(
         f"There is no {kind} {text!r} in the store.",
         next=f"Near to it: {', '.join(near)}." if near else f"Give a {kind} code or name that is there.",

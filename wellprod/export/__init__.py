@@ -1,9 +1,9 @@
 """The verb `export`: records of the store into a file that people hand around."""
 
-from wellprod.export.downloads import delete_download, download_file, downloads
+from wellprod.export.downloads import delete_download, download_file, downloads, is_for_fetching
 from wellprod.export.formats import FORMATS
 from wellprod.export.request import ExportRequest
-from wellprod.export.run import ExportResult, run_export
+from wellprod.export.run import ExportResult, extension_of, run_export
 from wellprod.export.start import export_records, resume_export, trigger_export, trigger_export_again
 
 __all__ = [
@@ -14,6 +14,8 @@ __all__ = [
     "download_file",
     "downloads",
     "export_records",
+    "extension_of",
+    "is_for_fetching",
     "resume_export",
     "run_export",
     "trigger_export",
