@@ -24,6 +24,7 @@ from wellprod.errors import FeedUnreachable, JobError, UsageError
 from wellprod.export import (
     ExportRequest,
     delete_download,
+    download_file,
     downloads,
     export_records,
     resume_export,
@@ -403,6 +404,21 @@ def test_downloads_move_with_their_home(filled: Settings, ledger: Ledger, tmp_pa
         delete_download(elsewhere.job_id, moved)
     assert delete_download(job.job_id, moved) > 0 and outside.exists()
     assert downloads(moved) == []
+
+
+def test_exports_that_went_elsewhere_are_listed(filled: Settings, ledger: Ledger, tmp_path: Path) -> None:
+    """Those in a folder while they are there, those in a bucket always; not a file that somebody named."""
+    in_folder = export_records(ExportRequest(output=f"{tmp_path}/share/"), filled)
+    export_records(ExportRequest(output=tmp_path / "named.csv"), filled)
+    address = "s3://bucket/monthly"
+    in_bucket = ledger.create("export", {**ExportRequest().as_parameters(), "output": address}).job_id
+    sent = {**in_folder.as_dict(), "path": f"{address}/exports/all/{in_bucket}.csv"}
+    ledger.finish(in_bucket, Status.COMPLETED, summary=sent)
+    listed = downloads(filled)
+    assert [job.job_id for job in listed] == [in_bucket, in_folder.job_id]
+    assert [download_file(job, filled) for job in listed] == [None, None]
+    Path(in_folder.path).unlink()
+    assert [job.job_id for job in downloads(filled)] == [in_bucket]
 
 
 @pytest.mark.parametrize("way", ["here", "in the background", "by command"])

@@ -20,12 +20,14 @@ from pydantic import SecretStr
 from tests.browser import Visitor, grave_violations, scrolls_sideways
 from tests.lab import Lab, StartLab, until
 from tests.scripted import record
-from wellprod.analysis.selection import Selection
+from wellprod.analysis.saved import load_selection
+from wellprod.analysis.selection import Selection, selected_records
 from wellprod.demo import create_app, generate_wells, running
-from wellprod.export import ExportRequest, export_records
+from wellprod.export import ExportRequest, delete_download, downloads, export_records
 from wellprod.ingest import ImportRequest, trigger_import
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.pages import DownloadPage, ImportPage, StatusPage, open_page
+from wellprod.schema import RECORD
 from wellprod.store import Store
 
 pytestmark = pytest.mark.slow
@@ -374,6 +376,58 @@ def test_a_download_is_what_the_store_holds(visitor: Visitor, lab: Lab, tmp_path
     page.get_by_role("button", name="Delete for good?").click()
     expect(page.get_by_text("No export lies ready.")).to_be_visible()
     assert not list(lab.settings.downloads_path.rglob("*.csv"))
+
+
+def test_a_saved_selection_is_what_is_exported(visitor: Visitor, lab: Lab, tmp_path: Path, stored: int) -> None:
+    """Saved once a name is right, chosen after a reload, exported as JSON under its name; replaced, deleted."""
+    with Store(lab.settings.store_path).read() as reading:
+        early = "SELECT field_name FROM production WHERE production_period < '2024-01-01'"
+        field = reading.value(f"{early} GROUP BY ALL ORDER BY count(*) LIMIT 1")
+        held = selected_records(reading, Selection((field,), last_month="2023-12"))
+    page = opened(visitor, lab, "download")
+    page.get_by_label("Search fields").fill(field)
+    page.get_by_label("Matching fields").select_option(index=0)
+    page.get_by_role("button", name="Add field").click()
+    page.get_by_label("Last month").select_option("2023-12")
+    page.get_by_role("button", name="Save this selection").click()
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    page.keyboard.type("a/b")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("'a/b' cannot be the name of a selection.")
+    page.get_by_label("Name", exact=True).fill("Smallest to 2023")
+    page.get_by_label("Client").fill("N & W")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The selection is saved as 'Smallest to 2023'.")).to_be_visible()
+    assert load_selection("Smallest to 2023", lab.settings.selections_path).fields == (field,)
+
+    page = opened(visitor, lab, "download")
+    page.get_by_label("Saved selection").select_option("Smallest to 2023")
+    expect(page.get_by_label("Last month")).to_have_value("2023-12")
+    expect(page.get_by_text("For N & W")).to_be_visible()
+    page.get_by_label("Format").select_option("JSON, one record a line")
+    expect(page.get_by_label("Keep spreadsheets")).to_be_hidden()
+    expect(page.get_by_text(re.compile(rf"^{held.height:,} records of"))).to_be_visible()
+    expect(page.get_by_text("wells_prod_Smallest-to-2023_2023-12.ndjson")).to_be_visible()
+    page.get_by_role("button", name="Export", exact=True).click()
+    expect(page.get_by_text("The file is ready.")).to_be_visible(timeout=PATIENCE)
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name=re.compile("Smallest")).first.click()
+    assert pl.read_ndjson(downloading.value.path(), schema=RECORD).equals(held)
+
+    page.get_by_role("button", name=f"{field} ✕").click()
+    expect(page.get_by_text("Changed: without its name until it is saved again.")).to_be_visible()
+    page.get_by_role("button", name="Save this selection").click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("There is a selection 'Smallest to 2023' already.")).to_be_visible()
+    page.get_by_role("button", name="Replace it").click()
+    expect(page.get_by_text("The selection is saved as")).to_be_visible()
+    assert load_selection("Smallest to 2023", lab.settings.selections_path).fields == ()
+    page.get_by_role("button", name="Delete this selection").click()
+    page.get_by_role("button", name="Delete for good?").click()
+    expect(page.get_by_text("is deleted; what was exported stays.")).to_be_visible()
+    assert page.get_by_label("Saved selection").locator("option").all_inner_texts() == ["None"]
+    for job in downloads(lab.settings):
+        delete_download(job.job_id, lab.settings)
 
 
 def test_an_empty_selection_is_told(visitor: Visitor, lab: Lab, stored: int) -> None:

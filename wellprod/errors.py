@@ -5,7 +5,7 @@ WellprodError                      exit code 1
 │   ├── SettingsError              a WELLPROD_* setting
 │   ├── ProfileError               a feed profile
 │   ├── PresetError                an export preset
-│   └── SelectionError             a field, well or month that is not there
+│   └── SelectionError             a saved selection, a field, well or month that is not there
 ├── FeedError                      the source of records
 │   ├── FeedUnreachable            no answer, or none in time
 │   ├── FeedRefused                an HTTP status that says no
@@ -114,7 +114,7 @@ class PresetError(UsageError):
 
 
 class SelectionError(UsageError):
-    """A selection names a field, well or month that is not there."""
+    """A saved selection is not there or wrong, or a selection names a field, well or month that is not there."""
 
 
 class FeedError(WellprodError):

@@ -11,6 +11,7 @@ import polars as pl
 from wellprod.analysis import overview as totals
 from wellprod.analysis.overview import Overview
 from wellprod.analysis.rejects import rejected_rows
+from wellprod.analysis.saved import SavedSelections, delete_selection, list_selections, load_selection, save_selection
 from wellprod.analysis.selection import Selection, selected_records
 from wellprod.errors import WellprodError
 from wellprod.export import ExportRequest, ExportResult, export_records, resume_export
@@ -100,12 +101,20 @@ class Workbench:
             return reading.answer(sql, parameters)
 
     def records(
-        self, *, fields: Names = (), wells: Names = (), first_month: str | None = None, last_month: str | None = None
+        self,
+        *,
+        selection: Selection | str | None = None,
+        fields: Names = (),
+        wells: Names = (),
+        first_month: str | None = None,
+        last_month: str | None = None,
     ) -> pl.DataFrame:
         """Give records whole, in the order of the key: data source, field, well, month.
 
         Parameters
         ----------
+        selection
+            A saved selection by its name, or one made here; what else is given replaces its own.
         fields, wells
             Codes or names, in any letter case; all if none are given.
         first_month, last_month
@@ -114,10 +123,10 @@ class Workbench:
         Raises
         ------
         SelectionError
-            A field, well or month is not there; the message names the nearest. So for each selection.
+            A saved selection, field, well or month is not there; the message names the nearest. So for each selection.
         """
         with self.store.read() as reading:
-            return selected_records(reading, _selection(fields, wells, first_month, last_month))
+            return selected_records(reading, self._selected(selection, fields, wells, first_month, last_month))
 
     def fields(self) -> pl.DataFrame:
         """Give the fields, the one with the most oil first.
@@ -129,7 +138,13 @@ class Workbench:
             return totals.field_totals(reading)
 
     def wells(
-        self, *, fields: Names = (), wells: Names = (), first_month: str | None = None, last_month: str | None = None
+        self,
+        *,
+        selection: Selection | str | None = None,
+        fields: Names = (),
+        wells: Names = (),
+        first_month: str | None = None,
+        last_month: str | None = None,
     ) -> pl.DataFrame:
         """Give the wells of a selection as for `records`, the one with the most oil first.
 
@@ -137,10 +152,16 @@ class Workbench:
         cum_oil_kbbl, cum_gas_mmscf, cum_water_kbbl.
         """
         with self.store.read() as reading:
-            return totals.well_totals(reading, _selection(fields, wells, first_month, last_month))
+            return totals.well_totals(reading, self._selected(selection, fields, wells, first_month, last_month))
 
     def monthly_volumes(
-        self, *, fields: Names = (), wells: Names = (), first_month: str | None = None, last_month: str | None = None
+        self,
+        *,
+        selection: Selection | str | None = None,
+        fields: Names = (),
+        wells: Names = (),
+        first_month: str | None = None,
+        last_month: str | None = None,
     ) -> pl.DataFrame:
         """Give a selection as for `records`, added up month by month.
 
@@ -148,7 +169,47 @@ class Workbench:
         days of the month; null adds nothing.
         """
         with self.store.read() as reading:
-            return totals.monthly_volumes(reading, _selection(fields, wells, first_month, last_month))
+            return totals.monthly_volumes(reading, self._selected(selection, fields, wells, first_month, last_month))
+
+    # Selections that were saved
+
+    def selections(self) -> SavedSelections:
+        """Give the saved selections by name; what is wrong with a file is told with it."""
+        return list_selections(self.settings.selections_path)
+
+    def save_selection(
+        self,
+        name: str,
+        *,
+        fields: Names = (),
+        wells: Names = (),
+        first_month: str | None = None,
+        last_month: str | None = None,
+        description: str = "",
+        client: str = "",
+        replace: bool = False,
+    ) -> Selection:
+        """Save a selection as for `records` under a name, to give as `selection` from then on.
+
+        Raises
+        ------
+        SelectionError
+            The name is not allowed or, without `replace`, taken; or a field or well is not in the store.
+        """
+        chosen = (_several(fields), _several(wells), first_month, last_month)
+        asked = Selection(*chosen, name=name, description=description, client=client)
+        with self.store.read() as reading:
+            return save_selection(asked, self.settings.selections_path, reading, replace=replace)
+
+    def delete_selection(self, name: str) -> None:
+        """Delete a saved selection; what was exported stays.
+
+        Raises
+        ------
+        SelectionError
+            There is none with this name.
+        """
+        delete_selection(name, self.settings.selections_path)
 
     # What comes in
 
@@ -296,6 +357,7 @@ class Workbench:
         output: str | Path | None = None,
         format: str | None = None,
         *,
+        selection: Selection | str | None = None,
         fields: Names = (),
         wells: Names = (),
         first_month: str | None = None,
@@ -323,13 +385,25 @@ class Workbench:
             A value is not allowed, the selection is empty, or the file cannot be written.
         """
         request = ExportRequest(
-            selection=_selection(fields, wells, first_month, last_month),
+            selection=self._selected(selection, fields, wells, first_month, last_month),
             format=format,
             output=output,
             columns=tuple(columns),
             preset=preset,
         )
         return export_records(request, self.settings)
+
+    def _selected(
+        self,
+        selection: Selection | str | None,
+        fields: Names,
+        wells: Names,
+        first_month: str | None,
+        last_month: str | None,
+    ) -> Selection:
+        if isinstance(selection, str):
+            selection = load_selection(selection, self.settings.selections_path)
+        return (selection or Selection()).narrowed(_several(fields), _several(wells), first_month, last_month)
 
     def _asked(self, source: str | Path | None, **given: Any) -> ImportRequest:
         return ImportRequest.from_settings(self.settings, str(source) if source else None, **given)
@@ -345,10 +419,6 @@ class Workbench:
             return html_pairs({"Home": home, "Store": error.message, "Next": error.next})
         path = self.store.path
         return html_pairs({**found, "Store": f"{path.name} ({size(path.stat().st_size)})", "Home": home})
-
-
-def _selection(fields: Names, wells: Names, first_month: str | None, last_month: str | None) -> Selection:
-    return Selection(_several(fields), _several(wells), first_month, last_month)
 
 
 def _several(names: Names) -> tuple[str, ...]:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from typing import Any
+from unicodedata import category
 
 import polars as pl
 
 from wellprod.errors import SelectionError
 from wellprod.schema import RECORD
 from wellprod.store import Reading
+from wellprod.text import html_pairs
 
 Condition = tuple[str, Sequence[Any]]
 """An SQL condition on `production` with `?` for values, and the values."""
 
 _FIELD_NAMES = ("field_name",)
 _WELL_NAMES = ("well_name", "well_reference")
+_LONGEST_NAME = 60
+UNNAMED = "all"
+"""What exports without a named selection are kept under, so that no selection may be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +40,13 @@ class Selection:
     first_month, last_month
         Months as YYYY-MM or YYYY-MM-DD, both included.
     name, description, client
-        What it is called, what it is for and for whom, where it is saved or handed on.
+        What it is called, what it is for and for whom, where it is saved or handed on. The name is also part of the
+        names of files and of keys in a bucket: letters, digits, spaces and ``.`` ``_`` ``-``, at most 60.
 
     Raises
     ------
     SelectionError
-        A month is none, or the last one lies before the first.
+        A month is none, or the last one lies before the first; or the name is not allowed.
     """
 
     fields: tuple[str, ...] = ()
@@ -52,6 +58,8 @@ class Selection:
     client: str = ""
 
     def __post_init__(self) -> None:
+        if self.name:
+            check_name(self.name)
         first, last = (_month(text) for text in (self.first_month, self.last_month))
         if first and last and last < first:
             raise SelectionError(
@@ -67,6 +75,46 @@ class Selection:
     def from_dict(cls, values: dict[str, Any]) -> Selection:
         """Make it again from plain values."""
         return cls(**{**values, "fields": tuple(values["fields"]), "wells": tuple(values["wells"])})
+
+    def narrowed(
+        self,
+        fields: Sequence[str] = (),
+        wells: Sequence[str] = (),
+        first_month: str | None = None,
+        last_month: str | None = None,
+    ) -> Selection:
+        """Give it with what is given in place of its own.
+
+        With other months it keeps its name, and its files tell the months; with other fields or wells it is no longer
+        what was named, so that name and description go.
+        """
+        asked = replace(self, first_month=first_month or self.first_month, last_month=last_month or self.last_month)
+        if not fields and not wells:
+            return asked
+        return replace(
+            asked, fields=tuple(fields) or self.fields, wells=tuple(wells) or self.wells, name="", description=""
+        )
+
+    def as_pairs(self) -> dict[str, str]:
+        """Give it as people read it; name, description and client where there are."""
+        told = {"Name": self.name, "Description": self.description, "Client": self.client}
+        return {
+            **{title: text for title, text in told.items() if text},
+            "Fields": ", ".join(self.fields) or "all",
+            "Wells": ", ".join(self.wells) or "all",
+            "Months": self.months or "all",
+        }
+
+    @property
+    def months(self) -> str:
+        """The months in words, such as ``2023-01 to 2024-05``; nothing where all are selected."""
+        first, last = (self.first_month or "")[:7], (self.last_month or "")[:7]
+        if first and last:
+            return f"{first} to {last}"
+        return f"from {first}" if first else f"to {last}" if last else ""
+
+    def _repr_html_(self) -> str:
+        return html_pairs(self.as_pairs())
 
     def condition(self, reading: Reading) -> Condition:
         """Give the SQL condition on `production` and its parameters.
@@ -88,6 +136,34 @@ class Selection:
                 parts.append(f"production_period {sign} ?")
                 parameters.append(month)
         return " AND ".join(parts) or "TRUE", parameters
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a selection.
+
+    Raises
+    ------
+    SelectionError
+        It is empty, too long, reserved, or has a character that a file, a key or a title does not take.
+    """
+    if name.casefold() == UNNAMED:
+        raise SelectionError(
+            f"No selection can be called {name!r}: exports of no named selection are kept under it.",
+            next="Choose another name.",
+        )
+    letters = all(sign.isalnum() or sign in " ._-" or category(sign).startswith("M") for sign in name)
+    if not (letters and 1 <= len(name) <= _LONGEST_NAME and name[0].isalnum() and name[-1] not in ". "):
+        raise SelectionError(
+            f"{name!r} cannot be the name of a selection." if name else "The selection has no name.",
+            next=f"Write 1 to {_LONGEST_NAME} letters, digits, spaces or any of . _ -, with a letter or digit first,"
+            " and no dot or space at the end.",
+        )
+
+
+def nearest(text: str, known: Iterable[str]) -> list[str]:
+    """Give the up to three names that come nearest to a misspelt one, whatever the letter case."""
+    folded = {name.casefold(): name for name in known}
+    return [folded[name] for name in get_close_matches(text.casefold(), folded, n=3, cutoff=0.5)]
 
 
 def selected_records(reading: Reading, selection: Selection) -> pl.DataFrame:
@@ -114,7 +190,7 @@ def _codes(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> li
     known = reading.table(
         " UNION ".join(f"SELECT DISTINCT {name} AS name FROM production WHERE {name} IS NOT NULL" for name in names)
     )["name"].to_list()
-    near = get_close_matches(text, known, n=3, cutoff=0.5)
+    near = nearest(text, known)
     raise SelectionError(
         f"There is no {kind} {text!r} in the store.",
         next=f"Near to it: {', '.join(near)}." if near else f"Give a {kind} code or name that is there.",

@@ -9,8 +9,19 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, jobs, lab, report, screen, work
-from wellprod.cli.options import AsJson, Background, Fields, FirstMonth, LastMonth, Wells, print_json, read_settings
+from wellprod.cli import demo, jobs, lab, report, screen, selections, work
+from wellprod.cli.options import (
+    AsJson,
+    Background,
+    Fields,
+    FirstMonth,
+    LastMonth,
+    SelectionName,
+    Wells,
+    print_json,
+    read_selection,
+    read_settings,
+)
 from wellprod.errors import UsageError, WellprodError, redact
 from wellprod.text import size
 
@@ -26,6 +37,7 @@ app.add_typer(jobs.commands, name="jobs")
 app.add_typer(demo.commands)
 app.add_typer(lab.commands)
 app.add_typer(report.commands)
+app.add_typer(selections.commands, name="selections")
 
 
 def main() -> None:
@@ -144,6 +156,7 @@ def export(
             show_default="wells_prod.csv beside the store; downloads/ in the background",
         ),
     ] = None,
+    selection: SelectionName = None,
     field: Fields = None,
     well: Wells = None,
     first_month: FirstMonth = None,
@@ -158,12 +171,11 @@ def export(
     as_json: AsJson = False,
 ) -> int:
     """Write records of the store to a file, ordered by source, field, well and month."""
-    from wellprod.analysis.selection import Selection
     from wellprod.export import ExportRequest, trigger_export
 
     settings = read_settings()
-    selection = Selection(tuple(field or ()), tuple(well or ()), first_month, last_month)
-    request = ExportRequest(selection, format, output, tuple(column or ()), preset=preset)
+    chosen = read_selection(settings, selection, field, well, first_month, last_month)
+    request = ExportRequest(chosen, format, output, tuple(column or ()), preset=preset)
     if background:
         return work.end_trigger(trigger_export(request, settings), settings, as_json)
     return work.end_export(work.export(request, settings), as_json)

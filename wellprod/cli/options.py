@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wellprod.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from wellprod.analysis.selection import Selection
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Background = Annotated[bool, typer.Option("--background", help="Run it in a process of its own; tell its id at once.")]
@@ -15,6 +18,9 @@ Fields = Annotated[list[str] | None, typer.Option("--field", help="Field code or
 Wells = Annotated[list[str] | None, typer.Option("--well", help="Well code, name or reference; may be repeated.")]
 FirstMonth = Annotated[str | None, typer.Option("--from", help="First month, such as 2023-01.")]
 LastMonth = Annotated[str | None, typer.Option("--to", help="Last month, such as 2024-05.")]
+SelectionName = Annotated[
+    str | None, typer.Option("--selection", metavar="NAME", help="Saved selection; what else is given replaces it.")
+]
 
 
 def read_settings() -> Settings:
@@ -24,6 +30,22 @@ def read_settings() -> Settings:
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format)
     return settings
+
+
+def read_selection(
+    settings: Settings,
+    name: str | None,
+    fields: list[str] | None,
+    wells: list[str] | None,
+    first_month: str | None,
+    last_month: str | None,
+) -> Selection:
+    """Give the saved selection called `name`, or all there is, with what else was given in place of its own."""
+    from wellprod.analysis.saved import load_selection
+    from wellprod.analysis.selection import Selection
+
+    saved = load_selection(name, settings.selections_path) if name is not None else Selection()
+    return saved.narrowed(fields or (), wells or (), first_month, last_month)
 
 
 def print_json(value: Any) -> None:

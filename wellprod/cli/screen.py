@@ -18,6 +18,7 @@ from wellprod.text import duration, heading, moment, number
 if TYPE_CHECKING:
     import polars as pl
 
+    from wellprod.analysis.saved import SavedSelections
     from wellprod.export import Preset
     from wellprod.ingest import ImportSummary
     from wellprod.ingest import Progress as ImportProgress
@@ -206,6 +207,25 @@ def show_presets(presets: list[Preset], folder: Path) -> None:
         if preset.source:
             out.print(Padding(f"[dim]Read in: {escape(preset.source)}[/]", (0, 0, 1, 2)))
     _say(out, f"[dim]Your own go into {escape(str(folder))} as NAME.toml[/]")
+
+
+def show_selections(selections: SavedSelections, folder: Path) -> None:
+    """Show saved selections, one a line, what is wrong with some, and where they are kept."""
+    if not selections:
+        _say(out, f"No selection is saved in {escape(str(folder))}.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in selections.HEADINGS:
+        table.add_column(title, overflow="fold")
+    for saved in selections:
+        if saved.selection:
+            table.add_row(*map(escape, saved.as_row()))
+    if table.row_count:
+        out.print(table)
+    for saved in selections:
+        if saved.problem:
+            show_error(saved.problem.as_dict())
+    _say(out, f"[dim]Kept in {escape(str(folder))}[/]")
 
 
 def show_table(title: str, frame: pl.DataFrame) -> None:

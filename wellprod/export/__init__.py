@@ -1,22 +1,27 @@
 """The verb `export`: records of the store into a file that people hand around."""
 
-from wellprod.export.downloads import delete_download, download_file, downloads
+from wellprod.export.downloads import delete_download, download_file, downloads, is_for_fetching
 from wellprod.export.formats import FORMATS
+from wellprod.export.layout import Layout
 from wellprod.export.preset import Preset, load_presets
 from wellprod.export.request import ExportRequest
-from wellprod.export.run import ExportResult, run_export
+from wellprod.export.run import ExportResult, extension_of, preset_of, run_export
 from wellprod.export.start import export_records, resume_export, trigger_export, trigger_export_again
 
 __all__ = [
     "FORMATS",
     "ExportRequest",
     "ExportResult",
+    "Layout",
     "Preset",
     "delete_download",
     "download_file",
     "downloads",
     "export_records",
+    "extension_of",
+    "is_for_fetching",
     "load_presets",
+    "preset_of",
     "resume_export",
     "run_export",
     "trigger_export",

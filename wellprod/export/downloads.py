@@ -1,4 +1,4 @@
-"""The exports that lie ready to be fetched: the newest first, each with its file, until it is deleted."""
+"""The exports that lie ready to be fetched, the newest first: here until deleted, or where they were sent."""
 
 from __future__ import annotations
 
@@ -14,9 +14,26 @@ _READ_AT_ONCE = 50
 
 
 def downloads(settings: Settings, *, limit: int = 20) -> list[Job]:
-    """Give the exports whose file lies in `downloads_path`, newest first; `summary` has its path and size."""
+    """Give the exports whose file can be fetched, newest first; `summary` has its path or address, and its size.
+
+    It lies in `downloads_path`, or in the folder or bucket that the export went to; a bucket is not asked whether it
+    is there still. What went to a file that somebody named is not listed.
+    """
     done = (job for job in _exports(Ledger(settings.jobs_path)) if job.status == Status.COMPLETED)
-    return list(islice((job for job in done if (path := download_file(job, settings)) and path.is_file()), limit))
+    return list(islice((job for job in done if _is_there(job, settings)), limit))
+
+
+def is_for_fetching(job: Job) -> bool:
+    """Tell whether an export goes under a key of its own, for others to fetch, and not to a file that was named."""
+    output = str(job.parameters.get("output") or "/")
+    return output.endswith("/") or "://" in output
+
+
+def _is_there(job: Job, settings: Settings) -> bool:
+    if path := download_file(job, settings):
+        return path.is_file()
+    place = str((job.summary or {}).get("path", ""))
+    return is_for_fetching(job) and ("://" in place or Path(place).is_file())
 
 
 def _exports(ledger: Ledger) -> Iterator[Job]:
@@ -35,6 +52,8 @@ def download_file(job: Job, settings: Settings) -> Path | None:
     """
     summary, folder = job.summary or {}, settings.downloads_path.resolve()
     written = summary.get("path", "") if job.parameters.get("output") else summary.get("key", "")
+    if "://" in written:
+        return None
     path = (folder / written).resolve()
     return path if path.is_relative_to(folder) and path != folder else None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from wellprod.analysis.selection import Selection
+from wellprod.analysis.selection import UNNAMED, Selection
 from wellprod.errors import UsageError
 from wellprod.export.formats import FORMATS, FORMER_NAMES, Format, find_format, format_of
 from wellprod.export.targets import find_target
@@ -124,7 +124,7 @@ class ExportRequest:
 
     def key(self, job_id: str, extension: str) -> str:
         """Give the name of the file in a folder or a bucket, which a second run of the job has too."""
-        return f"exports/{self.selection.name or 'all'}/{job_id}.{extension}"
+        return f"exports/{self.selection.name or UNNAMED}/{job_id}.{extension}"
 
     def as_parameters(self) -> dict[str, Any]:
         """Give it as a job row keeps it."""

@@ -99,7 +99,8 @@ def describe(job: Job) -> str:
     ends = (("from", selection.get("first_month")), ("to", selection.get("last_month")))
     months = " ".join(f"{word} {str(month)[:7]}" for word, month in ends if month)
     chosen = [*selection.get("fields", ()), *selection.get("wells", ())]
-    words = ", ".join([*chosen[:3], *([f"{len(chosen) - 3} more"] if len(chosen) > 3 else [])]) or "all"
+    more = [f"{len(chosen) - 3} more"] if len(chosen) > 3 else []
+    words = selection.get("name") or ", ".join([*chosen[:3], *more]) or "all"
     return f"{words} {months}".strip()
 
 

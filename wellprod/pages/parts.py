@@ -89,6 +89,28 @@ def button(text: str, on_click: Callable[[], None], *, primary: bool = False, hi
     return made
 
 
+class SureButton(w.Button):
+    """A button that asks once more before it acts."""
+
+    def __init__(self, text: str, on_sure: Callable[[], None], *, hint: str = "") -> None:
+        self._text = text
+        super().__init__(description=text, tooltip=hint or text)
+        self.add_class("wp-act")
+        self._on_sure = on_sure
+        self.on_click(lambda _: self._clicked())
+
+    def unsure(self) -> None:
+        """Ask again at the next click."""
+        self.description = self._text
+
+    def _clicked(self) -> None:
+        if self.description == self._text:
+            self.description = f"{self._text.partition(' ')[0]} for good?"
+            return
+        self.unsure()
+        self._on_sure()
+
+
 def show(widget: w.Widget, visible: bool) -> None:
     """Show a widget or take it away."""
     display = None if visible else "none"
@@ -102,6 +124,24 @@ def notice(kind: Kind, text: str, next: str = "", *, markup: str = "") -> str:
     then = f" <span class='wp-next'>{escape(next)}</span>" if next else ""
     role = "alert" if kind == "bad" else "status"
     return f"<div class='wp-notice wp-{kind}' role='{role}'>{word}{escape(text)}{then}{markup}</div>"
+
+
+def aside(text: str) -> str:
+    """Give a line that explains; nothing for no text."""
+    return f"<p class='wp-aside wp-long-text'>{escape(text)}</p>" if text else ""
+
+
+def copied(address: str, about: str, *, href: str) -> str:
+    """Give an address in a field to copy from, and what it is.
+
+    On our own pages there is a button too, and `href` is told with the host that the reader sees the page under.
+    """
+    shown, own = escape(address, quote=True), escape(href, quote=True)
+    return (
+        f"<div class='wp-copy'><label>{escape(about)}"
+        f"<input type='text' readonly value='{shown}' data-wellprod-address='{own}'></label>"
+        "<button type='button' class='wp-act' data-wellprod-copy>Copy</button></div>"
+    )
 
 
 def error_notice(error: Mapping[str, Any]) -> str:

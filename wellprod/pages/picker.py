@@ -13,11 +13,13 @@ from wellprod.analysis.selection import Selection
 from wellprod.errors import WellprodError
 from wellprod.pages import parts
 from wellprod.store import Reading, Store
+from wellprod.text import number
 
 SETTLE_SECONDS = 0.3
 """How long a choice must stay as it is before the store is asked."""
 
 _MOST_MATCHES = 50
+_MOST_SHOWN = 20
 
 
 class Picker(w.VBox):
@@ -62,6 +64,11 @@ class Picker(w.VBox):
     def chosen(self) -> tuple[str, ...]:
         """What was chosen, as a selection takes it."""
         return tuple(self._chosen)
+
+    def put(self, chosen: Iterable[str]) -> None:
+        """Choose these, as a selection has them, in place of what was chosen."""
+        self._chosen = {selector: self._chosen.get(selector, selector) for selector in chosen}
+        self._show_picked()
 
     def _on_search(self) -> None:
         self._asked += 1
@@ -111,11 +118,17 @@ class Picker(w.VBox):
         self._chosen.pop(selector, None)
         self._show_picked()
 
-    def _show_picked(self) -> None:
+    def _show_picked(self, *, every: bool = False) -> None:
         def out(selector: str, title: str) -> w.Button:
             return parts.button(f"{title} ✕", lambda: self._drop(selector), hint=f"Take {title} out")
 
-        self._picked.children = [out(selector, title) for selector, title in self._chosen.items()]
+        shown = list(self._chosen.items())[: None if every else _MOST_SHOWN]
+        buttons = [out(selector, title) for selector, title in shown]
+        if left := len(self._chosen) - len(shown):
+            buttons.append(parts.button(f"Show {number(left)} more", lambda: self._show_picked(every=True)))
+        if len(shown) > 1:
+            buttons.append(parts.button(f"Take all {self._kind}s out", lambda: self.put(())))
+        self._picked.children = buttons
         self._on_change()
 
 

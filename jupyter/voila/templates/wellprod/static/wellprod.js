@@ -141,6 +141,30 @@
     }
   }
 
+  // Addresses to copy: a field with [data-wellprod-address], and a button beside it.
+  function addressIn(field) {
+    field.value = new URL(field.dataset.wellprodAddress, location.href).href;
+    return field.value;
+  }
+
+  document.addEventListener("focusin", (event) => {
+    if (!event.target.matches?.("[data-wellprod-address]")) return;
+    addressIn(event.target);
+    event.target.select();
+  });
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-wellprod-copy]");
+    if (!button) return;
+    const field = button.parentElement.querySelector("[data-wellprod-address]");
+    try {
+      await navigator.clipboard.writeText(addressIn(field));
+      button.textContent = "Copied";
+    } catch {  // browsers allow it over HTTPS and on this machine alone
+      field.focus();
+    }
+  });
+
   document.addEventListener("change", (event) => {
     if (event.target.matches?.('input[type="file"][data-wellprod-upload]')) send(event.target);
   });
