@@ -7,6 +7,7 @@ from wellprod.export.formats.base import ExportData, Format
 from wellprod.export.formats.csv import Csv
 from wellprod.export.formats.json import Json
 from wellprod.export.formats.parquet import Parquet
+from wellprod.export.formats.pdf import Pdf
 
 FORMATS: dict[str, Format] = {
     "csv": Csv(),
@@ -14,6 +15,7 @@ FORMATS: dict[str, Format] = {
     "csv.zst": Csv("zst"),
     "json": Json(),
     "parquet": Parquet(),
+    "pdf": Pdf(),
 }
 """Every format by its name."""
 
