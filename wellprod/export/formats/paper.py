@@ -30,10 +30,9 @@ _FONTS = {"sans": ("notos", "notosbo"), "scripts": ("figo", "figbo")}
 _LEFT, _TOP, _RIGHT, _BOTTOM = 22.0, 10.0, 12.0, 16.0  # mm; the left one is wide enough to punch
 _SIZE, _ROW = 8.0, 3.9  # points, mm
 _SMALLEST = 0.6  # of the full width, for a picture
+_UNSEEN = ("Cc", "Cf")  # categories of Unicode: controls, and marks of direction and joining
 _PAGES = "{pages}"  # stands for their number until all are written
 _GREY, _RULE, _SHADE = 90, 205, 236  # of 255
-
-logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it warns of hints that it leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ class Column:
 @contextmanager
 def paper(title: str, note: str, made_at: datetime) -> Iterator[Paper]:
     """Give paper to write on, with its fonts for as long as the block lasts."""
+    logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it warns of hints that it leaves out
     with TemporaryDirectory() as folder:
         yield Paper(title, note, made_at, Path(folder))
 
@@ -128,12 +128,12 @@ class Paper(FPDF):
         Scripts that run to the left are put in the order of the eye; letters are not joined.
         """
         text = unicodedata.normalize("NFC", " ".join(text.split()))
-        if self._own.issuperset(text):
+        if self._plain.issuperset(text):
             return text
-        seen = [char for char in text if unicodedata.category(char) != "Cf"]
-        self.lacking.update(char for char in seen if char not in self._widths[""])
-        known = "".join(char if char in self._widths[""] else UNKNOWN for char in seen)
-        return BidiParagraph(known).get_reordered_string()
+        seen = [char for char in text if unicodedata.category(char) not in _UNSEEN]
+        self.lacking.update(char for char in seen if char not in self._known)
+        known = "".join(char if char in self._known else UNKNOWN for char in seen)
+        return BidiParagraph(known).get_reordered_string() if known else ""
 
     def width_of(self, text: str) -> float:
         """Give the width in the present font of a text as it is `shown`."""
@@ -149,7 +149,7 @@ class Paper(FPDF):
             text = f"{text[: max(fitting - 1, 0)].rstrip()}…"
             wide = self.width_of(text)
         left, base = x + width - wide if at_right else x, self.y + 0.5 * height + 0.3 * self.font_size
-        if self._own.issuperset(text):
+        if self._plain.issuperset(text):
             self.text(left, base, text)  # six times as fast as a cell, and a report has many
             return
         for is_own, part in groupby(text, self._own.__contains__):
@@ -263,10 +263,11 @@ class Paper(FPDF):
         self.put(left, named + 0.01, name, height=height)
         if lines == 2:
             self.y += height
-        self._cells(texts, self._columns[first:], self._lefts[first:], height=height)
-        self.write_in(_SIZE, grey=True)
         told = left if lines == 2 else left + named + 3
+        self.write_in(_SIZE, grey=True)
         self.put(told, right - told, details, height=height)
+        self.write_in(size, bold=True)
+        self._cells(texts, self._columns[first:], self._lefts[first:], height=height)
         self.write_in(_SIZE)
         self.y += height
 
@@ -298,15 +299,16 @@ class Paper(FPDF):
         self.write_in(_SIZE)
 
     def _add_fonts(self, folder: Path) -> None:
-        """Add the fonts; of a character that both have, the first one serves."""
-        widths: dict[str, dict[str, float]] = {"": {}, "B": {}}
+        """Add the fonts; of a character that both families have, the first one serves."""
+        self._widths: dict[str, dict[str, float]] = {"": {}, "B": {}}
         for family, names in reversed(_FONTS.items()):
-            for style, name in zip(widths, names, strict=True):
+            for (style, widths), name in zip(self._widths.items(), names, strict=True):
                 file = folder / f"{name}.ttf"
                 file.write_bytes(pymupdf_fonts.myfont(name))
                 self.add_font(family, style, file)
                 font = cast(TTFFont, self.fonts[f"{family}{style}"])
-                widths[style].update((chr(code), font.cw[code]) for code in font.cmap)
+                widths.update((chr(code), font.cw[code]) for code in font.cmap)
                 self._own = frozenset(map(chr, font.cmap))
-        self._widths = widths
+        self._known = self._widths[""].keys() & self._widths["B"].keys()
+        self._plain = frozenset(char for char in self._own & self._known if char.isprintable())
         self.set_fallback_fonts(["scripts"])
