@@ -134,7 +134,7 @@ def test_a_named_selection_is_the_title(settings: Settings) -> None:
     """With its client and its description, and only what was chosen."""
     chosen = Selection(("1",), name="Partners' meeting", description="All wells.\nTwice.", client="Acme")
     first, second = pages_of(report(settings, [record(1), record(2), record(3, field_code=2)], chosen))
-    assert first.startswith("Partners' meeting\nFor Acme\nAll wells.\nTwice.\nSelected: fields 1; months 2024-01.")
+    assert first.startswith("Partners' meeting\nFor Acme\nAll wells.\nTwice.\nSelected: field 1; months 2024-01.")
     assert "Well 2" in second and "Well 3" not in second
 
 

@@ -94,7 +94,7 @@ class _Report:
         if selection.description:
             write(selection.description, after=1)
         asked = [
-            f"{kind}s {_some(given, _LISTED)}"
+            f"{kind}{'s' if len(given) > 1 else ''} {_some(given, _LISTED)}"
             for kind, given in (("field", selection.fields), ("well", selection.wells))
             if given
         ]
