@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from typing import NamedTuple
 
 import altair as alt
 import polars as pl
@@ -12,8 +13,23 @@ from altair.typing import ChartType
 OIL, GAS, WATER = "#2e7d32", "#c62828", "#1565c0"
 """Colours of the industry: oil green, gas red, water blue."""
 
+
+class _Look(NamedTuple):
+    """How a phase is drawn: told by its dash where there are no colours."""
+
+    column: str
+    colour: str
+    dash: tuple[int, int]
+
+
+_PHASES = {
+    "Oil": _Look("oil_kbbl", OIL, (1, 0)),
+    "Water": _Look("water_kbbl", WATER, (6, 3)),
+    "Gas": _Look("gas_mmscf", GAS, (1, 0)),
+}
 _OUTCOMES = {"new": "#2e7d32", "duplicate": "#78909c", "restated": "#ef6c00", "rejected": "#c62828"}
 _WIDTH = 680
+_DAYS_NAMED_BY_MONTH = 366  # eight ticks would name a month of a shorter time twice
 
 
 def draw_static() -> None:
@@ -21,32 +37,45 @@ def draw_static() -> None:
     alt.renderers.enable("svg")
 
 
-def monthly_volumes(volumes: pl.DataFrame) -> ChartType:
-    """Draw monthly oil and water (kbbl) on one axis, and gas (MMscf) on its own below.
+def monthly_volumes(volumes: pl.DataFrame, *, reported_only: bool = False) -> ChartType:
+    """Draw monthly oil and water (kbbl) on one axis, and gas (MMscf) on its own below; water is dashed.
 
     Parameters
     ----------
     volumes
         As `analysis.overview.monthly_volumes` gives it; a month without a figure leaves a gap.
+    reported_only
+        Whether a phase that no month has is left out; one at least must be there.
     """
-    month = alt.X("production_period:T", title=None, axis=alt.Axis(format="%b %Y", labelOverlap=True, tickCount=8))
-    liquids = volumes.select("production_period", Oil="oil_kbbl", Water="water_kbbl").unpivot(
-        index="production_period", variable_name="phase", value_name="kbbl"
+    drawn = [phase for phase, look in _PHASES.items() if not reported_only or volumes[look.column].count()]
+    fluids = [phase for phase in drawn if phase != "Gas"]
+    panels = [_panel(volumes, fluids, drawn, f"{', '.join(fluids).capitalize()} (kbbl a month)", 220)] if fluids else []
+    panels += [_panel(volumes, ["Gas"], drawn, "Gas (MMscf a month)", 160)] if "Gas" in drawn else []
+    return _readable(
+        alt.vconcat(*panels, description="Monthly volumes of all wells: oil and water in kbbl, gas in MMscf")
     )
-    colours = alt.Scale(domain=["Oil", "Water", "Gas"], range=[OIL, WATER, GAS])
-    colour = alt.Color("phase:N", scale=colours, legend=alt.Legend(title=None, orient="top"))
-    scale = _from_zero(not volumes.is_empty())
-    gas = volumes.select("production_period", mmscf="gas_mmscf", phase=pl.lit("Gas"))
-    upper = alt.Chart(liquids).mark_line(point=volumes.height < 25)
-    lower = alt.Chart(gas).mark_line(point=volumes.height < 25)
-    both = alt.vconcat(
-        upper.encode(month, alt.Y("kbbl:Q", scale=scale, title="Oil, water (kbbl a month)"), colour).properties(
-            height=220
-        ),
-        lower.encode(month, alt.Y("mmscf:Q", scale=scale, title="Gas (MMscf a month)"), colour).properties(height=160),
-        description="Monthly volumes of all wells: oil and water in kbbl, gas in MMscf",
+
+
+def _panel(volumes: pl.DataFrame, phases: list[str], drawn: list[str], title: str, height: int) -> alt.Chart:
+    """Draw some phases on one axis; colours and dashes tell all those `drawn` in the chart apart."""
+    lines = volumes.select("production_period", **{phase: _PHASES[phase].column for phase in phases})
+    colours, dashes = zip(*((_PHASES[phase].colour, _PHASES[phase].dash) for phase in drawn), strict=True)
+    days = volumes.select(pl.col("production_period").max() - pl.col("production_period").min()).item()
+    ticks = alt.TimeIntervalStep(interval="month", step=1) if days is None or days.days <= _DAYS_NAMED_BY_MONTH else 8
+    month = alt.Axis(format="%b %Y", labelOverlap=True, tickCount=ticks)
+    legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=400)
+    panel: alt.Chart = (
+        alt.Chart(lines.unpivot(index="production_period", variable_name="phase", value_name="volume"))
+        .mark_line(point=volumes.height < 25)
+        .encode(
+            alt.X("production_period:T", title=None, axis=month),
+            alt.Y("volume:Q", scale=_from_zero(not volumes.is_empty()), title=title),
+            alt.Color("phase:N", scale=alt.Scale(domain=drawn, range=colours), legend=legend),
+            alt.StrokeDash("phase:N", scale=alt.Scale(domain=drawn, range=dashes), legend=legend),
+        )
+        .properties(height=height)
     )
-    return _readable(both)
+    return panel
 
 
 def import_counts(counts: Mapping[str, int]) -> ChartType:
@@ -102,6 +131,13 @@ def as_svg(chart: ChartType, description: str, *, width: int = 900) -> str:
         f"{svg[:start]} role='img' aria-label='{escape(description, quote=True)}'"
         f" style='max-width:100%;height:auto'{svg[start:]}"
     )
+
+
+def as_png(chart: ChartType, *, scale: float = 2) -> bytes:
+    """Draw a chart on white as a PNG, with `scale` pixels for each of its own."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_png(chart.to_json(), scale=scale)
 
 
 def _from_zero(has_figures: bool) -> alt.Scale:

@@ -6,7 +6,7 @@ Each level has its totals. Records are read as they are asked for, so that the s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from itertools import groupby
@@ -16,6 +16,7 @@ import polars as pl
 
 from wellprod.analysis.overview import EXTENT, volumes_by_month
 from wellprod.analysis.selection import Condition
+from wellprod.schema import FIGURES
 from wellprod.store import Reading
 
 _WELL = ("data_source", "field_code", "well_code")
@@ -139,6 +140,14 @@ class SelectedProduction:
         return last
 
     @cached_property
+    def reported(self) -> frozenset[str]:
+        """The figures of the record that one record at least has."""
+        counts = self._table(
+            f"SELECT {', '.join(f'count({name}) AS {name}' for name in FIGURES)} FROM production WHERE {{}}"
+        )
+        return frozenset(name for name, count in counts.row(0, named=True).items() if count)
+
+    @cached_property
     def monthly_volumes(self) -> pl.DataFrame:
         """All of it month by month, as `analysis.overview.monthly_volumes` gives it."""
         return volumes_by_month(self._reading, self._condition)
@@ -150,13 +159,18 @@ class SelectedProduction:
             self._reading.records(where, values, batch_records=self._batch_records, on_smaller=self._on_smaller)
         )
 
+    @cached_property
+    def field_totals(self) -> tuple[FieldProduction, ...]:
+        """The fields in the order of the key, with their totals and without their wells."""
+        rows = self._totals_by(_FIELD, "max_by(field_name, production_period) AS field_name")
+        names = ({name: row.pop(name) for name in (*_FIELD, "field_name")} | {"totals": Totals(**row)} for row in rows)
+        return tuple(FieldProduction(**values, wells=()) for values in names)
+
     def fields(self) -> Iterator[FieldProduction]:
         """Yield the fields in the order of the key; what is not gone through of one is passed by."""
-        fields = self._totals_by(_FIELD, "max_by(field_name, production_period) AS field_name")
         by_field = groupby(self._wells(), lambda well: (well.data_source, well.field_code))
-        for (_, wells), row in zip(by_field, fields, strict=True):
-            names = {name: row.pop(name) for name in (*_FIELD, "field_name")}
-            yield FieldProduction(**names, totals=Totals(**row), wells=wells)
+        for (_, wells), field in zip(by_field, self.field_totals, strict=True):
+            yield replace(field, wells=wells)
 
     def in_month(self, month: date) -> SelectedProduction:
         """Give the part of it that lies in one month."""

@@ -7,6 +7,7 @@ from wellprod.export.formats.base import ExportData, Format
 from wellprod.export.formats.csv import Csv
 from wellprod.export.formats.json import Json
 from wellprod.export.formats.parquet import Parquet
+from wellprod.export.formats.pdf import Pdf
 from wellprod.export.formats.prodml import Prodml
 
 FORMATS: dict[str, Format] = {
@@ -16,6 +17,7 @@ FORMATS: dict[str, Format] = {
     "json": Json(),
     "parquet": Parquet(),
     "prodml": Prodml(),
+    "pdf": Pdf(),
 }
 """Every format by its name."""
 
