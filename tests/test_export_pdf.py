@@ -257,6 +257,7 @@ def test_the_same_data_gives_the_same_bytes(settings: Settings, tmp_path: Path) 
                 schema=RECORD,
                 table=lambda batch: batch,
                 made_at=datetime(2026, 1, 2, 3, 4, second, tzinfo=UTC),
+                extension="pdf",
                 threads=1,
                 formulas_as_text=False,
                 warn=pytest.fail,
