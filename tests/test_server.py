@@ -20,7 +20,7 @@ from tests.browser import Visitor, grave_violations, scrolls_sideways
 from tests.conftest import CommandLine
 from tests.lab import JUPYTER_LAB, Lab, StartLab, until, write_notebook
 from wellprod.jobs import Ledger, Status
-from wellprod.server.files import attachment
+from wellprod.text import attachment
 
 pytestmark = pytest.mark.slow
 

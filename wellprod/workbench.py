@@ -13,7 +13,7 @@ from wellprod.analysis.overview import Overview
 from wellprod.analysis.rejects import rejected_rows
 from wellprod.analysis.selection import Selection, selected_records
 from wellprod.errors import WellprodError
-from wellprod.export import ExportRequest, ExportResult, export_records, resume_export
+from wellprod.export import ExportRequest, ExportResult, Link, export_link, export_records, resume_export
 from wellprod.ingest import (
     DryRun,
     ImportRequest,
@@ -325,6 +325,21 @@ class Workbench:
             columns=tuple(columns),
         )
         return export_records(request, self.settings)
+
+    def link(self, job_id: str, seconds: int | None = None) -> Link:
+        """Give a link to the file of an export, which opens it without a login until it expires.
+
+        Parameters
+        ----------
+        seconds
+            Its life, up to 7 days; None for `WELLPROD_EXPORT_LINK_SECONDS`.
+
+        Raises
+        ------
+        UsageError, ExportError
+            The life is not allowed, the export is not done, or its file is gone.
+        """
+        return export_link(job_id, self.settings, seconds)
 
     def _asked(self, source: str | Path | None, **given: Any) -> ImportRequest:
         return ImportRequest.from_settings(self.settings, str(source) if source else None, **given)

@@ -16,6 +16,7 @@ def export_records(
     settings: Settings,
     *,
     on_progress: Progress | None = None,
+    on_sent: Progress | None = None,
 ) -> ExportResult:
     """Write the selected records to a file, which is whole or not there.
 
@@ -23,6 +24,8 @@ def export_records(
     ----------
     on_progress
         Told the records written and the records there are.
+    on_sent
+        Told the bytes sent and the bytes there are, where the target is not of this machine.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def export_records(
         The file cannot be written, the selection is empty, or the export was cancelled.
     """
     job, request = _entered(request, settings, Status.RUNNING)
-    return run_export(job, request, settings, on_progress=on_progress)
+    return run_export(job, request, settings, on_progress=on_progress, on_sent=on_sent)
 
 
 def trigger_export(request: ExportRequest, settings: Settings) -> str:
@@ -51,13 +54,16 @@ def trigger_export(request: ExportRequest, settings: Settings) -> str:
         No process can be started.
     """
     if settings.export_target and not request.output:
-        request = request.to(settings.export_target)
+        slash = "" if "://" in settings.export_target else "/"  # a folder, though it may not be there yet
+        request = request.to(f"{settings.export_target}{slash}")
     job, _ = _entered(request, settings, Status.PENDING)
     start_in_background(job, Ledger(settings.jobs_path), settings)
     return job.job_id
 
 
-def resume_export(job_id: str, settings: Settings, *, on_progress: Progress | None = None) -> ExportResult:
+def resume_export(
+    job_id: str, settings: Settings, *, on_progress: Progress | None = None, on_sent: Progress | None = None
+) -> ExportResult:
     """Run an export that is pending, or that stopped, from its beginning, under the job id it has.
 
     Raises
@@ -68,7 +74,8 @@ def resume_export(job_id: str, settings: Settings, *, on_progress: Progress | No
         It is no export, or is completed.
     """
     job = _claimed(job_id, settings, Status.RUNNING)
-    return run_export(job, ExportRequest.from_parameters(job.parameters), settings, on_progress=on_progress)
+    request = ExportRequest.from_parameters(job.parameters)
+    return run_export(job, request, settings, on_progress=on_progress, on_sent=on_sent)
 
 
 def trigger_export_again(job_id: str, settings: Settings) -> str:

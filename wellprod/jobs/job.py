@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from wellprod.text import duration, html_pairs, html_table, moment, number
+from wellprod.text import duration, html_pairs, html_table, moment, number, size
 
 
 class Status(StrEnum):
@@ -75,6 +75,10 @@ class Job:
         for name, value in {**self.parameters, **(self.progress or {}), **counts}.items():
             if text := _as_text(value):
                 pairs[name.replace("_", " ").capitalize()] = text
+        written = self.summary or {}
+        if "sha256" in written:
+            pairs["File"] = f"{written['path']} ({size(written['size_bytes'])})"
+            pairs |= {"Saved as": written["file_name"], "Key": written["key"], "SHA-256": written["sha256"]}
         error = self.error or {}
         told = {
             "Warnings": " ".join((self.summary or {}).get("warnings", ())),
