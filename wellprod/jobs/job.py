@@ -72,13 +72,17 @@ class Job:
             "Started": moment(self.started_at),
             "Took": duration(self.execution_time_seconds),
         }
-        for name, value in {**self.parameters, **(self.progress or {}), **counts}.items():
+        written = self.summary or {}
+        is_file = "sha256" in written
+        far = {"records": written["records"]} if is_file else self.progress or {}
+        for name, value in {**self.parameters, **far, **counts}.items():
             if text := _as_text(value):
                 pairs[name.replace("_", " ").capitalize()] = text
-        written = self.summary or {}
-        if "sha256" in written:
+        if is_file:
             pairs["File"] = f"{written['path']} ({size(written['size_bytes'])})"
-            pairs |= {"Saved as": written["file_name"], "Key": written["key"], "SHA-256": written["sha256"]}
+            if written["path"].endswith(written["key"]):
+                pairs |= {"Key": written["key"], "Saved as": written["file_name"]}
+            pairs["SHA-256"] = written["sha256"]
         error = self.error or {}
         told = {
             "Warnings": " ".join((self.summary or {}).get("warnings", ())),

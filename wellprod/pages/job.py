@@ -133,7 +133,7 @@ def _facts(job: Job) -> dict[str, str]:
         known["Sent"] = f"{size(found['bytes_sent'])} of {size(found['bytes_total'])}"
     if "size_bytes" in found:
         known["File"] = f"{found['file_name']} ({size(found['size_bytes'])})"
-        known |= {"Key": found["key"], "SHA-256": found["sha256"]}
+        known |= {name: str(found[key]) for name, key in (("Key", "key"), ("SHA-256", "sha256")) if found.get(key)}
     return known
 
 
