@@ -20,6 +20,7 @@ FLOORS = {
     "analysis": 3,
     "reports": 3,
     "health": 3,
+    "address": 3,
     "feed": 2,
     "store": 2,
     "jobs": 2,
@@ -69,9 +70,18 @@ def test_imports_go_down(path: Path) -> None:
         assert allowed, f"{part} (floor {FLOORS[part]}) imports {other} (floor {FLOORS[other]})"
 
 
-@pytest.mark.parametrize(("library", "homes"), [("duckdb", {"store"}), ("httpx", {"feed"}), ("sqlalchemy", {"jobs"})])
+@pytest.mark.parametrize(
+    ("library", "homes"),
+    [
+        ("duckdb", {"store"}),
+        ("httpx", {"feed"}),
+        ("sqlalchemy", {"jobs"}),
+        ("boto3", {"export"}),
+        ("botocore", {"export"}),
+    ],
+)
 def test_a_library_has_one_door(library: str, homes: set[str]) -> None:
-    """DuckDB, httpx and SQLAlchemy are each imported by one part alone."""
+    """DuckDB, httpx, SQLAlchemy and the SDK of S3 are each imported by one part alone."""
     users = {_part(path) for path in MODULES if any(name.partition(".")[0] == library for name in _imports(path))}
     assert users == homes
 

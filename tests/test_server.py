@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,11 @@ from playwright.sync_api import expect
 from tests.browser import Visitor, grave_violations, scrolls_sideways
 from tests.conftest import CommandLine
 from tests.lab import JUPYTER_LAB, Lab, StartLab, until, write_notebook
+from wellprod.address import announced, server_of
+from wellprod.export import export_link
 from wellprod.jobs import Ledger, Status
-from wellprod.server.files import attachment
+from wellprod.settings import Settings
+from wellprod.text import attachment
 
 pytestmark = pytest.mark.slow
 
@@ -73,11 +78,12 @@ def server(request: pytest.FixtureRequest) -> Lab:
     return found
 
 
-def _export(lab: Lab, path: Path, **more: Any) -> str:
+def _export(lab: Lab, path: Path, at: str = "", **more: Any) -> str:
     """Enter a completed export of `path` and give its id."""
     ledger = Ledger(lab.settings.jobs_path)
     job_id = ledger.create("export", {"output": str(path)}).job_id
-    ledger.finish(job_id, Status.COMPLETED, summary={"path": str(path), **more})
+    written = {"path": at or str(path), "size_bytes": path.stat().st_size, "file_name": path.name}
+    ledger.finish(job_id, Status.COMPLETED, summary={**written, **more})
     return job_id
 
 
@@ -300,16 +306,17 @@ def test_a_browser_saves_an_export_under_its_name(server: Lab, visitor: Visitor)
     assert Path(waiting.value.path()).read_bytes() == b"well,oil\n"
 
 
-def test_only_finished_exports_in_the_downloads_are_given(lab: Lab, tmp_path: Path) -> None:
-    """Anything else is refused in words: no such job, another kind, not done, elsewhere on disk, deleted."""
+def test_only_the_file_that_an_export_wrote_is_given(lab: Lab, tmp_path: Path) -> None:
+    """Anything else is refused in words: no such job, another kind, not done, deleted, changed, a link to another."""
     ledger = Ledger(lab.settings.jobs_path)
     running, other = ledger.create("export", {}).job_id, ledger.create("report", {}).job_id
     ledger.finish(other, Status.COMPLETED, summary={"path": "x"})
     gone = _download(lab, "gone.csv")
     (lab.settings.downloads_path / "gone.csv").unlink()
     outside = tmp_path / "outside.csv"
-    outside.write_text("secret")
-    (lab.settings.downloads_path / "link.csv").symlink_to(outside)
+    outside.write_text("written")
+    for name in ("link.csv", "folder"):
+        (lab.settings.downloads_path / name).symlink_to(outside if name == "link.csv" else tmp_path)
     cases = {
         "nonsense": (404, "is no job id"),
         "00000000-0000-0000-0000-000000000000": (404, "There is no job"),
@@ -317,15 +324,120 @@ def test_only_finished_exports_in_the_downloads_are_given(lab: Lab, tmp_path: Pa
         running: (409, "its state is RUNNING"),
         other: (404, "is no export but"),
         gone: (404, "no longer there"),
-        _export(lab, outside): (403, "was written elsewhere"),
-        _export(lab, lab.settings.downloads_path / ".." / "jobs.sqlite"): (403, "was written elsewhere"),
-        _export(lab, lab.settings.downloads_path / "link.csv"): (403, "was written elsewhere"),
-        _export(lab, Path()): (403, "was written elsewhere"),
+        _export(lab, outside, size_bytes=8): (404, "has changed since: it has 7 bytes, written were 8 bytes"),
+        _export(lab, lab.settings.downloads_path / ".." / "jobs.sqlite"): (404, "no longer there"),
+        _export(lab, lab.settings.downloads_path / "link.csv"): (404, "no longer there"),
+        _export(lab, lab.settings.downloads_path / "folder" / "outside.csv"): (404, "no longer there"),
+        _export(lab, Path()): (404, "no longer there"),
+        _export(lab, tmp_path): (404, "no longer there"),
+        _export(lab, outside, at="s3://bucket/x.csv"): (404, "lies in S3, at s3://bucket/x.csv"),
     }
     for job_id, (status, words) in cases.items():
         answer = lab.get(f"wellprod/exports/{job_id}/file")
         assert (answer.status_code, words in answer.json()["message"]) == (status, True), answer.text
+    assert lab.get(f"wellprod/exports/{_export(lab, outside)}/file").text == "written"
     ledger.finish(running, Status.CANCELLED)
+
+
+# Links
+
+
+def test_a_signed_link_opens_one_file_to_everybody(server: Lab, tmp_path: Path) -> None:
+    """Without a login, whole, by its head or in part, under its name; wherever on this machine it was written."""
+    outside = tmp_path / "Élan.csv"
+    outside.write_bytes(b"well,oil\n")
+    link = export_link(_export(server, outside), server.settings, 600)
+    assert link.url == f"{server.url}{link.path}"
+    with server.client(signed_in=False) as anybody:
+        answer = anybody.get(link.url)
+        assert (answer.status_code, answer.content) == (200, b"well,oil\n")
+        assert answer.headers["Content-Disposition"] == attachment("Élan.csv")
+        assert not answer.cookies
+        head = anybody.head(link.url)
+        assert (head.status_code, head.headers["Content-Length"], head.content) == (200, "9", b"")
+        part = anybody.get(link.url, headers={"Range": "bytes=5-7"})
+        assert (part.status_code, part.content) == (206, b"oil")
+
+
+def test_a_wrong_or_expired_link_opens_nothing(server: Lab) -> None:
+    """It is answered with words, to whoever is signed in too, and never leads to the login."""
+    link, other = (export_link(_download(server, f"{name}.csv"), server.settings, 600) for name in ("one", "two"))
+    expired = export_link(link.job_id, server.settings, 1)
+    until(lambda: time.time() > expired.expires_at, 10)
+    path, _, query = str(link.path).partition("?")
+    wrong = {
+        str(expired.path): "This link has expired at ",
+        f"{path}?{str(other.path).partition('?')[2]}": "was not made here",
+        f"wellprod/exports/{link.job_id[:8]}/file?{query}": "was not made here",
+        f"wellprod/exports/{uuid.uuid4()}/file?{query}": "was not made here",
+        f"{path}?{query[:-1]}": "was not made here",
+        f"{path}?{query.replace('expires=', 'expires=9')}": "was not made here",
+        f"{path}?signature=": "was not made here",
+        f"{path}?{query}&signature=0": "was not made here",
+    }
+    for signed_in in (False, True):
+        with server.client(signed_in=signed_in) as client:
+            for address, words in wrong.items():
+                answer = client.get(address)
+                assert (answer.status_code, words in answer.json()["message"]) == (403, True), answer.text
+                assert client.head(address).status_code == 403
+    with server.client(signed_in=False) as stranger:
+        page = stranger.get(str(expired.path), headers={"Accept": "text/html"})
+        assert page.status_code == 403 and "Ask for a new one." in page.text
+        assert stranger.post(str(link.path)).status_code in (403, 405)
+        assert stranger.get(f"wellprod/exports/{link.job_id}/file?expires=1").status_code == 302
+
+
+def test_the_log_has_no_signature(start_lab: StartLab, tmp_path: Path) -> None:
+    """Neither for a file that is given nor for one that is gone, at the most talkative level; nor for another page."""
+    server = start_lab(_project(tmp_path / "loud"), WELLPROD_LOG_LEVEL="DEBUG")
+    link = export_link(_download(server, "seen.csv"), server.settings)
+    signature = str(link.path).rpartition("=")[2]
+    with server.client(signed_in=False) as anybody:
+        assert anybody.get(str(link.url)).status_code == 200
+        (server.settings.downloads_path / "seen.csv").unlink()
+        assert anybody.get(str(link.url)).status_code == 404
+        assert anybody.get(str(link.url), headers={"Range": "bytes=99-"}).status_code == 404
+        assert anybody.get(f"wellprod/nothing?signature={signature}").status_code == 302
+        assert anybody.get(f"nothing?signature={signature}").status_code == 404
+        server.settings.link_key_path.write_bytes(b"")
+        told = anybody.get(str(link.url))
+        assert told.status_code == 503 and str(server.settings.home) not in told.text
+    log = server.log.read_text()
+    assert f"200 GET {urlsplit(server.url).path}wellprod/exports/{link.job_id}/file" in log
+    assert signature not in log and "is no key" in log
+
+
+def test_a_link_needs_no_login_where_jupyter_wants_one_everywhere(start_lab: StartLab, tmp_path: Path) -> None:
+    """Also where the server lets nobody in unless a route says so."""
+    option = "--ServerApp.allow_unauthenticated_access=False"
+    server = start_lab(_project(tmp_path / "strict"), option)
+    link = export_link(_download(server, "strict.csv"), server.settings)
+    with server.client(signed_in=False) as anybody:
+        assert anybody.get(str(link.url)).content == b"well,oil\n"
+        assert anybody.head(str(link.url)).status_code == 200
+        assert anybody.get(f"wellprod/exports/{link.job_id}/file").status_code == 302
+
+
+def test_the_command_finds_the_server_of_the_home(server: Lab, run: CommandLine, tmp_path: Path) -> None:
+    """It prints the whole address, which opens; over another home there is no server."""
+    job_id = _download(server, "by command.csv")
+    done = run("jobs", "link", job_id, WELLPROD_HOME=str(server.settings.home))
+    assert done.returncode == 0 and done.stdout.startswith(f"{server.url}wellprod/exports/{job_id}/file?expires=")
+    with server.client(signed_in=False) as anybody:
+        assert anybody.get(done.stdout.strip()).status_code == 200
+    assert server_of(server.settings.model_copy(update={"home": tmp_path})) is None
+
+
+def test_a_server_that_is_gone_is_not_found(settings: Settings) -> None:
+    """Neither one that ended nor one that was killed; of several the newest is."""
+    with announced("http://127.0.0.1:1/", settings):
+        assert server_of(settings) == "http://127.0.0.1:1/"
+        (file,) = (settings.home / "servers").iterdir()
+        dead = file.with_name("0.json")
+        dead.write_text(file.read_text().replace(f'"pid": {os.getpid()}', '"pid": 4194399'))
+        assert server_of(settings) == "http://127.0.0.1:1/" and not dead.exists()
+    assert server_of(settings) is None
 
 
 # Uploads

@@ -231,6 +231,17 @@ def test_an_import_in_the_background_is_followed_by_its_id(tmp_path: Path) -> No
     assert (bench.job(job_id).status, bench.overview().records) == (Status.COMPLETED, WELLS.height)
 
 
+def test_a_link_to_an_export_can_be_clicked(bench: Workbench, tmp_path: Path) -> None:
+    """A notebook shows it under the readable name, at the address of the server that it runs in."""
+    result = bench.export(tmp_path / "out.csv")
+    link = bench.link(result.job_id, 60)
+    assert link.path and link._repr_html_().startswith(
+        f"<a href='/{link.path.replace('&', '&amp;')}'>out.csv</a> until"
+    )
+    with pytest.raises(UsageError, match="7 days"):
+        bench.link(result.job_id, 8 * 24 * 3600)
+
+
 def test_an_export_writes_a_selection(bench: Workbench, tmp_path: Path) -> None:
     """The file holds what `records` gives, in the columns that were asked for."""
     field = bench.fields()["field_name"][0]

@@ -33,7 +33,7 @@ from typing import Any, ClassVar
 
 _SECRET_PARAMETER = re.compile(r"(?i)([?&](?!\$)[^=&]*(?:key|token|secret|sig|pass|pwd|auth|code)[^=&]*)=([^&\s'\"]+)")
 _QUERY = re.compile(r"(?i)(\bhttps?://[^\s?'\"]+)\?[^\s'\"]*")
-_USERINFO = re.compile(r"(?i)(\bhttps?://)[^/\s@]+@")
+_USERINFO = re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^/\s@]+@")
 _AUTHORIZATION = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/._~=-]{6,}")
 
 HIDDEN = "***"

@@ -170,6 +170,11 @@ class Settings(BaseSettings):
         return self.home / "work"
 
     @property
+    def link_key_path(self) -> Path:
+        """The file of the secret that signs links to exported files."""
+        return self.home / "link.key"
+
+    @property
     def selections_path(self) -> Path:
         """The folder of the saved selections."""
         return self.home / "selections"

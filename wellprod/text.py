@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
+from urllib.parse import quote
 
 _UNITS = {"kbbl": "kbbl", "mmscf": "MMscf", "kbd": "kbd", "mmcfd": "mmcfd"}
 
@@ -57,6 +59,12 @@ def heading(name: str) -> tuple[str, str]:
     """Give the words of a column's name, and the unit behind them or nothing: ``oil_kbbl`` is oil, kbbl."""
     words, _, unit = name.rpartition("_")
     return (words.replace("_", " "), _UNITS[unit]) if unit in _UNITS else (name.replace("_", " "), "")
+
+
+def attachment(name: str) -> str:
+    """Give the Content-Disposition that saves a file under `name`, whatever characters it has (RFC 6266)."""
+    plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def html_pairs(pairs: Mapping[str, str]) -> str:

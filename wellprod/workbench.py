@@ -14,7 +14,7 @@ from wellprod.analysis.rejects import rejected_rows
 from wellprod.analysis.saved import SavedSelections, delete_selection, list_selections, load_selection, save_selection
 from wellprod.analysis.selection import Selection, selected_records
 from wellprod.errors import WellprodError
-from wellprod.export import ExportRequest, ExportResult, export_records, resume_export
+from wellprod.export import ExportRequest, ExportResult, Link, export_link, export_records, resume_export
 from wellprod.ingest import (
     DryRun,
     ImportRequest,
@@ -392,6 +392,21 @@ class Workbench:
             preset=preset,
         )
         return export_records(request, self.settings)
+
+    def link(self, job_id: str, seconds: int | None = None) -> Link:
+        """Give a link to the file of an export, which opens it without a login until it expires.
+
+        Parameters
+        ----------
+        seconds
+            Its life, up to 7 days; None for `WELLPROD_EXPORT_LINK_SECONDS`.
+
+        Raises
+        ------
+        UsageError, ExportError
+            The life is not allowed, the export is not done, or its file is gone.
+        """
+        return export_link(job_id, self.settings, seconds)
 
     def _selected(
         self,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wellprod.cli import screen, work
 from wellprod.cli.options import AsJson, Background, print_json, read_settings
+
+if TYPE_CHECKING:
+    from wellprod.jobs import Job
 
 commands = typer.Typer(help="Jobs: what runs, what ran, and how it ended.", no_args_is_help=True)
 
@@ -38,10 +41,48 @@ def jobs_show(job_id: str, as_json: AsJson = False) -> int:
 
     job = Ledger(read_settings().jobs_path).get(job_id)
     if as_json:
-        print_json(job.as_dict())
+        print_json(_values(job))
     else:
         screen.show_job(job)
     return 0
+
+
+def _values(job: Job) -> dict[str, Any]:
+    """Give a job as plain values; an export has all that is said of one."""
+    if job.kind != "export":
+        return job.as_dict()
+    from wellprod.export import export_status
+
+    return {**job.as_dict(), **export_status(job)}
+
+
+@commands.command("link")
+def jobs_link(
+    job_id: str,
+    seconds: Annotated[
+        int | None, typer.Option(help="How long it lasts, up to 604800 (7 days).", show_default="3600")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Give a link to the file of an export: who has it can fetch the file, without a login, until it expires."""
+    from wellprod.export import export_link
+    from wellprod.text import moment
+
+    settings = read_settings()
+    link = export_link(job_id, settings, seconds)
+    if as_json:
+        print_json(link.as_dict())
+    elif link.url:
+        typer.echo(link.url)  # on one line, so that it can be copied whole
+        screen.say(f"Opens {link.file_name} until {moment(link.expires_at)}.")
+    else:
+        screen.show_error(
+            {
+                "message": f"No server runs over {settings.home}, so there is nobody to give the file out.",
+                "next": "Start one with: wellprod lab, then ask again.",
+            }
+        )
+    return 0 if link.url else 1
 
 
 @commands.command("cancel")

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from wellprod.text import duration, heading, moment, number
+from wellprod.text import duration, heading, moment, number, size
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,6 +45,11 @@ def show_error(error: Mapping[str, Any]) -> None:
         _say(err, f"[bold]Next:[/] {escape(str(error['next']))}")
 
 
+def say(text: str) -> None:
+    """Say on stderr what is beside the matter."""
+    _say(err, escape(text))
+
+
 def _say(console: Console, text: str) -> None:
     """Print a sentence: wrapped between words for people, on one line for files and programs."""
     console.print(text, soft_wrap=not console.is_terminal)
@@ -74,6 +79,10 @@ class _Bar:
     def exported(self, done: int, total: int) -> None:
         """Show how far an export is."""
         self._update(f"{number(done)} of {number(total)} records", 100.0 * done / total)
+
+    def sent(self, done: int, total: int) -> None:
+        """Show how much of a file is sent."""
+        self._update(f"{size(done)} of {size(total)} sent", 100.0 * done / max(total, 1))
 
     def reported(self, done: int, total: int) -> None:
         """Show which cell of a notebook runs."""

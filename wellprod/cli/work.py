@@ -43,7 +43,7 @@ def export(request: ExportRequest, settings: Settings) -> ExportResult:
     from wellprod.export import export_records
 
     with _interrupted_on_sigterm(), screen.live_bar("Exporting") as bar:
-        return export_records(request, settings, on_progress=bar.exported)
+        return export_records(request, settings, on_progress=bar.exported, on_sent=bar.sent)
 
 
 def resume(job_id: str, settings: Settings, as_json: bool) -> int:
@@ -55,7 +55,7 @@ def resume(job_id: str, settings: Settings, as_json: bool) -> int:
     job = Ledger(settings.jobs_path).get(job_id)
     if job.kind == "export":
         with _interrupted_on_sigterm(), screen.live_bar("Exporting") as bar:
-            result = resume_export(job.job_id, settings, on_progress=bar.exported)
+            result = resume_export(job.job_id, settings, on_progress=bar.exported, on_sent=bar.sent)
         return end_export(result, as_json)
     with watched_import() as watching:
         summary = resume_import(job.job_id, settings, **watching)

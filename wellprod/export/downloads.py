@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
 
-from wellprod.errors import JobError
+from wellprod.errors import ExportError, JobError
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.settings import Settings
+from wellprod.text import size
 
 _READ_AT_ONCE = 50
 
@@ -56,6 +57,35 @@ def download_file(job: Job, settings: Settings) -> Path | None:
         return None
     path = (folder / written).resolve()
     return path if path.is_relative_to(folder) and path != folder else None
+
+
+def exported_file(job: Job, settings: Settings) -> Path:
+    """Give where the file of a completed export lies on this machine, in `downloads_path` or elsewhere.
+
+    It is the very file: no link is followed, and its size is the one that was written.
+
+    Raises
+    ------
+    ExportError
+        It lies in S3, is gone, or is not what was written.
+    """
+    summary = job.summary or {}
+    written = str(summary.get("path", ""))
+    if "://" in written:
+        raise ExportError(
+            f"The file of the export {job.job_id} lies in S3, at {written}.",
+            next=f"Get a link to it with: wellprod jobs link {job.job_id}",
+        )
+    path = download_file(job, settings) or Path(written)
+    if not path.is_absolute() or path != path.resolve() or not path.is_file():
+        raise ExportError(f"The file of the export {job.job_id} is no longer there.", next="Export it again.")
+    if (now := path.stat().st_size) != summary.get("size_bytes"):
+        raise ExportError(
+            f"The file of the export {job.job_id} has changed since: it has {size(now)},"
+            f" written were {size(summary.get('size_bytes') or 0)}.",
+            next="Export it again.",
+        )
+    return path
 
 
 def delete_download(job_id: str, settings: Settings) -> int:

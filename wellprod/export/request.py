@@ -10,7 +10,7 @@ from typing import Any
 from wellprod.analysis.selection import UNNAMED, Selection
 from wellprod.errors import UsageError
 from wellprod.export.formats import FORMATS, FORMER_NAMES, Format, find_format, format_of
-from wellprod.export.targets import find_target
+from wellprod.export.targets import S3Target, find_target
 from wellprod.schema import RECORD
 
 _LONGEST_NAME = 80
@@ -51,8 +51,12 @@ class ExportRequest:
 
     def __post_init__(self) -> None:
         ending = format_of(str(self.output)) if self.output else None
-        if self.output:
-            find_target(str(self.output))
+        target = find_target(str(self.output)) if self.output else None
+        if ending and isinstance(target, S3Target):
+            raise UsageError(
+                f"{target.address} is no folder but a file; an export to S3 has a name of its own.",
+                next=f"Leave {PurePath(target.address).name} out, and say what it is with --format {ending}.",
+            )
         if ending and self.format and self.format_name != ending:
             raise UsageError(
                 f"{self.output} is the name of a file in the format {ending}, not {self.format_name}.",

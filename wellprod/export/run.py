@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -24,7 +24,8 @@ from wellprod.export.formats.parquet import write_parquet
 from wellprod.export.layout import Layout
 from wellprod.export.preset import Preset, find_preset
 from wellprod.export.request import ExportRequest
-from wellprod.export.targets import Target, find_target
+from wellprod.export.targets import Outgoing, Target, find_target
+from wellprod.export.work import clear_left
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.log import get_logger
 from wellprod.schema import RECORD
@@ -33,7 +34,7 @@ from wellprod.store import Limits, Reading, Store, read_copy
 from wellprod.text import duration, html_pairs, number, size
 
 Progress = Callable[[int, int], None]
-"""Told the records written and the records there are."""
+"""Told the records written, or the bytes sent, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,6 +80,7 @@ class ExportResult:
         return html_pairs(self.as_pairs())
 
 
+_LOOK_SECONDS = 0.5
 _SORTING_SHARE = 0.6  # of the memory; the rest is for the batches and what runs them
 
 
@@ -131,7 +133,12 @@ def preset_of(request: ExportRequest, settings: Settings) -> Preset | None:
 
 
 def run_export(
-    job: Job, request: ExportRequest, settings: Settings, *, on_progress: Progress | None = None
+    job: Job,
+    request: ExportRequest,
+    settings: Settings,
+    *,
+    on_progress: Progress | None = None,
+    on_sent: Progress | None = None,
 ) -> ExportResult:
     """Run a job that this process has claimed, to its end, and write the end into the ledger.
 
@@ -143,20 +150,30 @@ def run_export(
         The file cannot be written, the selection is empty, or the export was cancelled or took too long.
     """
     target = find_target(str(request.output or f"{settings.downloads_path}/"))
-    export = _Export(job.job_id, request, target, settings, on_progress or (lambda done, total: None))
+    export = _Export(job.job_id, request, target, settings, on_progress or _untold, on_sent or _untold)
     with structlog.contextvars.bound_contextvars(job_id=job.job_id), export.ended():
         return export.run()
+
+
+def _untold(done: int, total: int) -> None:
+    """Hear of progress that nobody follows."""
 
 
 class _Export:
     """One export: what it has written so far, and in which batches."""
 
     def __init__(
-        self, job_id: str, request: ExportRequest, target: Target, settings: Settings, on_progress: Progress
+        self,
+        job_id: str,
+        request: ExportRequest,
+        target: Target,
+        settings: Settings,
+        on_progress: Progress,
+        on_sent: Progress,
     ) -> None:
         self.job_id, self.request, self.target, self.settings = job_id, request, target, settings
         self.ledger = Ledger(settings.jobs_path)
-        self.on_progress = on_progress
+        self.on_progress, self.on_sent = on_progress, on_sent
         self.batch_records = settings.export_batch_records
         self.warnings = request.notices
         self.written = self.total = 0
@@ -166,14 +183,20 @@ class _Export:
 
     def run(self) -> ExportResult:
         """Write the file, put it in its place, and write the end into the ledger."""
-        with self._production() as production:
-            extension = extension_of(self.request, production)
-            key = self.request.key(self.job_id, extension)
-            place = self.target.place(key)
-            with self.target.receiving(key) as part:
+        clear_left(self.settings, self.ledger)
+        self._check()
+        self.target.check()
+        with ExitStack() as receiving:
+            with self._production() as production:
+                extension = extension_of(self.request, production)
+                key = self.request.key(self.job_id, extension)
+                part = receiving.enter_context(self.target.receiving(key, self.settings.work_path))
                 self.request.form.write(self._data(production, extension), part)
-                self._check()
-                written, sha256 = part.stat().st_size, _sha256(part)
+            self._check()  # the store is free for others from here
+            place = self.target.place(key)
+            file_name = self.request.file_name(extension) if place.endswith(key) else PurePath(place).name
+            written, sha256 = part.stat().st_size, _sha256(part)
+            self.target.put(part, Outgoing(key, file_name, written, sha256, self._seconds_left, self._sent_of(written)))
         if self.layout:
             self.warnings += self.layout.notices
         result = ExportResult(
@@ -184,7 +207,7 @@ class _Export:
             selection=self.request.selection.name,
             path=place,
             key=key,
-            file_name=self.request.file_name(extension) if place.endswith(key) else PurePath(place).name,
+            file_name=file_name,
             records=self.written,
             size_bytes=written,
             sha256=sha256,
@@ -201,20 +224,21 @@ class _Export:
         try:
             yield
         except BaseException as failure:
-            left = f"{self.target.address} is unchanged"
-            if isinstance(failure, _Cancelled) or (isinstance(failure, KeyboardInterrupt) and not self._is_late):
-                error = ExportError(f"The export was stopped on request; {left}.", next="Export again.")
+            left = " ".join([f"{self.target.address} is unchanged.", *getattr(failure, "__notes__", ())])
+            if isinstance(failure, _Cancelled | KeyboardInterrupt):
+                error = ExportError(f"The export was stopped on request; {left}", next="Export again.")
                 self.ledger.finish(self.job_id, Status.CANCELLED, error=error.as_dict())
                 if isinstance(failure, KeyboardInterrupt):
                     raise
                 raise error from None
-            told = failure if isinstance(failure, WellprodError) else ExportError(repr(failure))
-            if self._is_late:
+            if isinstance(failure, _TookTooLong):
                 limit = duration(self.settings.export_timeout_seconds)
-                told = ExportError(
-                    f"The export took longer than {limit}; {left}.",
+                told: WellprodError = ExportError(
+                    f"The export took longer than {limit}; {left}",
                     next="Raise WELLPROD_EXPORT_TIMEOUT_SECONDS, or select less.",
                 )
+            else:
+                told = failure if isinstance(failure, WellprodError) else ExportError(repr(failure))
             with suppress(WellprodError):  # the disk is full: who asks later sees that the process is gone
                 self.ledger.finish(self.job_id, Status.FAILED, error=told.as_dict())
             if told is failure:
@@ -243,7 +267,7 @@ class _Export:
         copy = self.settings.work_path / f"{self.job_id}.parquet"
         store = Store(self.settings.store_path, self.settings.store_wait_seconds)
         try:
-            with store.read(limits) as reading, self._interrupted_when_late(reading):
+            with store.read(limits) as reading, self._interrupted_on_end(reading):
                 condition = self.request.selection.condition(reading)
                 if preset := preset_of(self.request, self.settings):
                     self.layout = Layout(preset, reading, condition, is_text=self.request.form.is_text)
@@ -253,7 +277,7 @@ class _Export:
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 batches = self._selected(reading, condition, self._checked).batches()
                 write_parquet(batches, RECORD, copy)
-            with read_copy(copy, limits) as reading, self._interrupted_when_late(reading):
+            with read_copy(copy, limits) as reading, self._interrupted_on_end(reading):
                 yield self._selected(reading, ("TRUE", ()), self._counted)
         finally:
             copy.unlink(missing_ok=True)
@@ -270,16 +294,27 @@ class _Export:
         return production
 
     @contextmanager
-    def _interrupted_when_late(self, reading: Reading) -> Iterator[None]:
-        """Break off a query that goes on when the time is over, and read no more once the block ends."""
-        left = self.began + self.settings.export_timeout_seconds - time.monotonic()
-        timer = threading.Timer(max(left, 0), reading.interrupt)
-        timer.daemon = True
-        timer.start()
+    def _interrupted_on_end(self, reading: Reading) -> Iterator[None]:
+        """Break off a query that goes on when somebody asks for it or time is over; read no more after the block."""
+        ended = threading.Event()
+
+        def look() -> None:
+            while not ended.wait(min(_LOOK_SECONDS, max(self._seconds_left, 0.05))):
+                with suppress(WellprodError):  # the ledger may be asked again
+                    if self._reason_to_stop():
+                        reading.interrupt()  # again and again: there may be no query just now
+
+        looking = threading.Thread(target=look, name="export-watch", daemon=True)
+        looking.start()
         try:
             yield
+        except Exception:
+            self._check()  # which tells why it was broken off
+            raise
         finally:
-            timer.cancel()
+            ended.set()
+            looking.join()
+            reading.interrupt()
             if self._ahead:
                 self._ahead.stop(wait=True)
 
@@ -304,15 +339,31 @@ class _Export:
             self.ledger.report(self.job_id, done)
             self.on_progress(self.written, self.total)
 
+    def _sent_of(self, total: int) -> Callable[[int], None]:
+        """Give what a target tells the bytes sent, of so many."""
+
+        def sent(count: int) -> None:
+            self._check()
+            done = {"records_processed": self.written, "estimated_total": self.total, "stage": "upload"}
+            bytes_sent = {"bytes_sent": count, "bytes_total": total}
+            percent = {"progress_percentage": round(100.0 * count / total, 1) if total else 100.0}
+            self.ledger.report(self.job_id, {**done, **bytes_sent, **percent})
+            self.on_sent(count, total)
+
+        return sent
+
     def _check(self) -> None:
-        if self._is_late:
-            raise _TookTooLong
-        if self.ledger.is_cancel_requested(self.job_id):
-            raise _Cancelled
+        if reason := self._reason_to_stop():
+            raise reason
+
+    def _reason_to_stop(self) -> Exception | None:
+        if self._seconds_left <= 0:
+            return _TookTooLong()
+        return _Cancelled() if self.ledger.is_cancel_requested(self.job_id) else None
 
     @property
-    def _is_late(self) -> bool:
-        return time.monotonic() - self.began > self.settings.export_timeout_seconds
+    def _seconds_left(self) -> float:
+        return self.began + self.settings.export_timeout_seconds - time.monotonic()
 
 
 def _sha256(path: Path) -> str:

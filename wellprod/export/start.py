@@ -16,6 +16,7 @@ def export_records(
     settings: Settings,
     *,
     on_progress: Progress | None = None,
+    on_sent: Progress | None = None,
 ) -> ExportResult:
     """Write the selected records to a file, which is whole or not there.
 
@@ -23,6 +24,8 @@ def export_records(
     ----------
     on_progress
         Told the records written and the records there are.
+    on_sent
+        Told the bytes sent and the bytes there are, where the target is not of this machine.
 
     Raises
     ------
@@ -34,7 +37,7 @@ def export_records(
         The file cannot be written, the selection is empty, or the export was cancelled.
     """
     job, request = _entered(request, settings, Status.RUNNING)
-    return run_export(job, request, settings, on_progress=on_progress)
+    return run_export(job, request, settings, on_progress=on_progress, on_sent=on_sent)
 
 
 def trigger_export(request: ExportRequest, settings: Settings) -> str:
@@ -55,7 +58,9 @@ def trigger_export(request: ExportRequest, settings: Settings) -> str:
     return job.job_id
 
 
-def resume_export(job_id: str, settings: Settings, *, on_progress: Progress | None = None) -> ExportResult:
+def resume_export(
+    job_id: str, settings: Settings, *, on_progress: Progress | None = None, on_sent: Progress | None = None
+) -> ExportResult:
     """Run an export that is pending, or that stopped, from its beginning, under the job id it has.
 
     Raises
@@ -66,7 +71,8 @@ def resume_export(job_id: str, settings: Settings, *, on_progress: Progress | No
         It is no export, or is completed; or its preset is not there any more, or is wrong.
     """
     job = _claimed(job_id, settings, Status.RUNNING)
-    return run_export(job, ExportRequest.from_parameters(job.parameters), settings, on_progress=on_progress)
+    request = ExportRequest.from_parameters(job.parameters)
+    return run_export(job, request, settings, on_progress=on_progress, on_sent=on_sent)
 
 
 def trigger_export_again(job_id: str, settings: Settings) -> str:
@@ -94,10 +100,15 @@ def _entered(request: ExportRequest, settings: Settings, status: Status) -> tupl
     if not request.output:
         stem = "_".join(word for word in (settings.csv_path.stem, request.preset_name) if word)
         beside = settings.csv_path.with_name(f"{stem}.{extension}")
-        if output := beside if status == Status.RUNNING else settings.export_target:
+        if output := beside if status == Status.RUNNING else _as_folder(settings.export_target):
             request = request.to(output)
     job = Ledger(settings.jobs_path).create("export", request.as_parameters(), status=status)
     return job, request
+
+
+def _as_folder(target: str | None) -> str | None:
+    """Give the path of a target so that it is a folder, though it may not be there yet."""
+    return f"{target}/" if target and "://" not in target else target
 
 
 def _claimed(job_id: str, settings: Settings, status: Status) -> Job:

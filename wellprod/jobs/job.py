@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from wellprod.text import duration, html_pairs, html_table, moment, number
+from wellprod.text import duration, html_pairs, html_table, moment, number, size
 
 
 class Status(StrEnum):
@@ -72,9 +72,17 @@ class Job:
             "Started": moment(self.started_at),
             "Took": duration(self.execution_time_seconds),
         }
-        for name, value in {**self.parameters, **(self.progress or {}), **counts}.items():
+        written = self.summary or {}
+        is_file = "sha256" in written
+        far = {"records": written["records"]} if is_file else self.progress or {}
+        for name, value in {**self.parameters, **far, **counts}.items():
             if text := _as_text(value):
                 pairs[name.replace("_", " ").capitalize()] = text
+        if is_file:
+            pairs["File"] = f"{written['path']} ({size(written['size_bytes'])})"
+            if written["path"].endswith(written["key"]):
+                pairs |= {"Key": written["key"], "Saved as": written["file_name"]}
+            pairs["SHA-256"] = written["sha256"]
         error = self.error or {}
         told = {
             "Warnings": " ".join((self.summary or {}).get("warnings", ())),

@@ -130,8 +130,11 @@ def _facts(job: Job) -> dict[str, str]:
         known |= _import_facts(job, found)
     elif "records_processed" in found:
         known["Records"] = _of(found["records_processed"], found.get("estimated_total"))
+    if job.is_active and found.get("stage") == "upload":
+        known["Sent"] = f"{size(found['bytes_sent'])} of {size(found['bytes_total'])}"
     if "size_bytes" in found:
         known["File"] = f"{found['file_name']} ({size(found['size_bytes'])})"
+        known |= {name: str(found[key]) for name, key in (("Key", "key"), ("SHA-256", "sha256")) if found.get(key)}
     return known
 
 

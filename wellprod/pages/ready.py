@@ -4,38 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Protocol
 
 import ipywidgets as w
 
 from wellprod.errors import WellprodError
-from wellprod.export import delete_download, download_file, downloads
+from wellprod.export import delete_download, download_file, downloads, export_link
 from wellprod.jobs import Job
 from wellprod.pages import parts
 from wellprod.settings import Settings
 from wellprod.text import age, moment, number, size
 
 _SHOWN = 10
-
-
-class Link(Protocol):
-    """What whoever has it can fetch a file by, until a moment in seconds since 1970."""
-
-    @property
-    def url(self) -> str | None:
-        """The whole address, where it is known."""
-
-    @property
-    def href(self) -> str:
-        """The address as a page of the server takes it."""
-
-    @property
-    def expires_at(self) -> float:
-        """When it ends."""
-
-
-make_link: Callable[[str, Settings], Link] | None = None
-"""Makes a link to the file of a job; while there is none, the page offers no links."""
 
 
 class Ready(w.VBox):
@@ -79,9 +58,7 @@ class _Line(w.VBox):
         self._job_id, self._settings, self._on_delete = job.job_id, settings, on_delete
         self._text, self._below = parts.Html(), parts.Html()
         name, guard = file_name(job), parts.guarded(self._below.put)
-        buttons: list[w.Widget] = []
-        if make_link:
-            buttons.append(parts.button("Make a link", guard(self._on_link), hint=f"Make a link to {name}"))
+        buttons: list[w.Widget] = [parts.button("Make a link", guard(self._on_link), hint=f"Make a link to {name}")]
         if download_file(job, settings):
             buttons.append(parts.SureButton("Delete", guard(self._delete), hint=f"Delete {name}"))
         line = parts.row(self._text, *buttons)
@@ -97,9 +74,7 @@ class _Line(w.VBox):
         self._text.put(f"<div>{where(job, self._settings)}<br><span class='wp-aside'>{told}</span></div>")
 
     def _on_link(self) -> None:
-        if make_link is None:
-            return
-        link = make_link(self._job_id, self._settings)
+        link = export_link(self._job_id, self._settings)
         about = f"Whoever has this link can fetch the file until {moment(link.expires_at)}."
         self._below.put(parts.copied(link.url or link.href, about, href=link.href))
 

@@ -10,16 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
-from urllib.parse import quote
 
-from jupyter_server.auth.decorator import authorized
+from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
-from wellprod.errors import JobNotFound, WellprodError
-from wellprod.export import download_file
+from wellprod.errors import ExportError, JobNotFound, UsageError, WellprodError
+from wellprod.export import check_link, exported_file
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.server.door import Door, Refusal
-from wellprod.text import size
+from wellprod.text import attachment, size
 
 _PLAIN_JSON_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*\.json", re.IGNORECASE)
 _NAME_BYTES = 200
@@ -28,25 +27,53 @@ _LEFT_SECONDS = 24 * 3600.0  # what a killed server left of an upload goes after
 
 
 class ExportDoor(Door, web.StaticFileHandler):
-    """GET /wellprod/exports/JOB/file: the file that an export wrote into the downloads folder."""
+    """GET /wellprod/exports/JOB/file: the file of an export, for whoever is signed in or has a signed link to it."""
 
     def initialize(self, name: str) -> None:  # type: ignore[override]
         """Take the name of the extension; the folder is known once the settings are."""
         Door.initialize(self, name)
 
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Take the query out of the address, since that is logged and a signature opens the file."""
+        self.request.uri = self.request.path
+        await Door.prepare(self)
+
+    @allow_unauthenticated
+    async def get(self, job_id: str, include_body: bool = True) -> None:
+        """Stream the file, whole or the range asked for."""
+        signature = self.get_query_argument("signature", None)
+        if signature is not None:
+            self._check_link(job_id, signature)
+            await self._give(job_id, include_body)
+        elif given := self._signed_in(job_id, include_body):  # nothing, where it leads to the login
+            await given
+
+    @allow_unauthenticated
+    async def head(self, job_id: str) -> None:
+        """Answer as `get` does, without the file."""
+        await self.get(job_id, include_body=False)
+
     @web.authenticated
     @authorized
-    async def get(self, job_id: str, include_body: bool = True) -> None:  # type: ignore[override]
-        """Stream the file, whole or the range asked for."""
+    async def _signed_in(self, job_id: str, include_body: bool) -> None:
+        await self._give(job_id, include_body)
+
+    def _check_link(self, job_id: str, signature: str) -> None:
+        """Let a link be judged by what it says, whoever follows it; a stranger learns nothing else."""
+        try:
+            check_link(job_id, self.get_query_argument("expires", ""), signature, self.workbench)
+        except UsageError as error:
+            raise Refusal(403, error.message, error.next) from None
+        except (ExportError, Refusal) as error:
+            self.log.error("wellprod: %s", error)
+            raise Refusal(503, "Links do not work at present.", "Tell whoever gave it to you.") from None
+
+    async def _give(self, job_id: str, include_body: bool) -> None:
         job = self._finished_export(job_id)
-        path = download_file(job, self.workbench)
-        if path is None:
-            written = (job.summary or {}).get("path")
-            raise Refusal(
-                403, f"The export {job_id} was written elsewhere, to {written}.", "Take it there, or export it again."
-            )
-        if not path.is_file():
-            raise Refusal(404, f"The file of the export {job_id} is no longer there.", "Export it again.")
+        try:
+            path = exported_file(job, self.workbench)
+        except ExportError as error:
+            raise Refusal(404, error.message, error.next) from None
         self._download_name = str((job.summary or {}).get("file_name") or path.name)
         web.StaticFileHandler.initialize(self, path=str(path.parent))
         await web.StaticFileHandler.get(self, path.name, include_body=include_body)
@@ -75,12 +102,6 @@ class ExportDoor(Door, web.StaticFileHandler):
         self.set_header("Content-Disposition", attachment(self._download_name))
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-cache")
-
-
-def attachment(name: str) -> str:
-    """Give the Content-Disposition that saves under `name`, whatever characters it has (RFC 6266)."""
-    plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 class _Arrival:

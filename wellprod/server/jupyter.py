@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp, ExtensionAppJinjaMixin
 from traitlets import Float, List, Unicode
 
+from wellprod.address import announced
 from wellprod.errors import SettingsError
 from wellprod.server.door import WORKBENCH
 from wellprod.server.files import ExportDoor, UploadDoor
 from wellprod.server.front import FrontDoor, PageDoor
 from wellprod.server.kernels import KernelDoor, LeftKernels
-from wellprod.settings import load_settings
+from wellprod.settings import Settings, load_settings
 
 
 class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
@@ -33,6 +36,8 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
 
         A wrong setting is logged, and answered on our own routes; the rest of the server is not to suffer from it.
         """
+        hidden = self.settings.get("extra_log_scrub_param_keys", ())
+        self.settings["extra_log_scrub_param_keys"] = [*hidden, "signature"]
         try:
             settings = load_settings(server_path=self.settings["base_url"])
         except SettingsError as error:
@@ -53,10 +58,18 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
                 (r"/wellprod/([^/]+)/?", PageDoor),
             ]
         )
+        self._announced = ExitStack()
         kernels, sessions = self.settings["kernel_manager"], self.settings["session_manager"]
         self._left_kernels = LeftKernels(kernels, sessions, self.page_grace_seconds, self.log)
         self._left_kernels.start()
 
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Tell where the server answers, now that it does."""
+        settings = self.settings[WORKBENCH]
+        if isinstance(settings, Settings):
+            self._announced.enter_context(announced(serverapp.connection_url, settings))
+
     async def stop_extension(self) -> None:
         """End with the server."""
+        self._announced.close()
         self._left_kernels.stop()

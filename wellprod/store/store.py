@@ -110,13 +110,9 @@ class Store:
     @contextmanager
     def _opened(self, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
-            with opened(self.path, write=write, wait_seconds=self.wait_seconds) as connection:
+            with opened(self.path, write=write, wait_seconds=self.wait_seconds) as connection, _interruptible():
                 yield connection
         except WellprodError:
-            raise
-        except (duckdb.InterruptException, RuntimeError) as error:
-            if "interrupted" in str(error).lower():  # DuckDB's own word for a signal that came during a query
-                raise KeyboardInterrupt from None
             raise
         except duckdb.Error as error:
             raise self._explained(error) from error
@@ -142,9 +138,20 @@ class Store:
 
 
 @contextmanager
+def _interruptible() -> Iterator[None]:
+    """Take DuckDB's own word for a signal that came during a query as what it is."""
+    try:
+        yield
+    except (duckdb.InterruptException, RuntimeError) as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from None
+        raise
+
+
+@contextmanager
 def read_copy(path: Path, limits: Limits) -> Iterator[Reading]:
     """Read records that were written to a Parquet file, as their table `production`; the store stays free."""
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, _interruptible():
         limits.apply(connection)
         connection.read_parquet(str(path)).create_view("production")
         yield Reading(connection)

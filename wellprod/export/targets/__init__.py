@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from wellprod.errors import UsageError
-from wellprod.export.targets.base import Target
+from wellprod.export.targets.base import Outgoing, Target
 from wellprod.export.targets.folder import FileTarget, FolderTarget
+from wellprod.export.targets.s3 import S3Target
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
@@ -20,16 +21,18 @@ def find_target(output: str) -> Target:
     Raises
     ------
     UsageError
-        The address has a scheme that is not known.
+        The address has a scheme that is not known, or names no bucket.
     """
     scheme = found[1].lower() if (found := _SCHEME.match(output)) else ""
+    if scheme == "s3":
+        return S3Target.at(output)
     if scheme:
         raise UsageError(
-            f"An export cannot go to {output!r}: {scheme}:// is not known.",
+            f"An export cannot go to {scheme}://, which is not known.",
             next="Give the path of a file, or of a folder with a slash at its end, or s3://bucket/prefix.",
         )
     path = Path(output).expanduser().resolve()
     return FolderTarget(path) if output.endswith("/") or path.is_dir() else FileTarget(path)
 
 
-__all__ = ["FileTarget", "FolderTarget", "Target", "find_target"]
+__all__ = ["FileTarget", "FolderTarget", "Outgoing", "S3Target", "Target", "find_target"]

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from wellprod.errors import ExportError
+from wellprod.export.targets.base import Outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,16 @@ class FileTarget:
         """Give the path, whatever the key."""
         return str(self.path)
 
-    def receiving(self, key: str) -> AbstractContextManager[Path]:
-        """Give a temporary path beside the file, which takes its place at the end."""
-        return replacing(self.path)
+    def check(self) -> None:
+        """Leave it to the first write, which is soon told."""
+
+    def receiving(self, key: str, work_path: Path) -> AbstractContextManager[Path]:
+        """Give a temporary path beside the file."""
+        return beside(self.path)
+
+    def put(self, part: Path, file: Outgoing) -> None:
+        """Let what was written take the place of the file."""
+        part.replace(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +58,21 @@ class FolderTarget:
         """Give the path of the key in the folder."""
         return str(self.folder / key)
 
-    def receiving(self, key: str) -> AbstractContextManager[Path]:
-        """Give a temporary path beside the file, which takes its place at the end."""
-        return replacing(self.folder / key)
+    def check(self) -> None:
+        """Leave it to the first write, which is soon told."""
+
+    def receiving(self, key: str, work_path: Path) -> AbstractContextManager[Path]:
+        """Give a temporary path beside the file."""
+        return beside(self.folder / key)
+
+    def put(self, part: Path, file: Outgoing) -> None:
+        """Let what was written be the file of its key."""
+        part.replace(self.folder / file.key)
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside `target`, which takes its place at the end; after an error `target` is unchanged.
+def beside(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside `target`, on the same disk.
 
     Raises
     ------
@@ -65,17 +80,29 @@ def replacing(target: Path) -> Iterator[Path]:
         The folder or the file cannot be written, or the disk is full.
     """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary(part, told=target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if target.exists() and not target.is_file():
             raise OSError(errno.EINVAL, "it is no regular file")
         _clear_dead_parts(target)
         yield part
-        part.replace(target)
+
+
+@contextmanager
+def temporary(part: Path, *, told: Path) -> Iterator[Path]:
+    """Give `part` to write to, in a folder that is made; at the end it is gone, and `told` is named in errors.
+
+    Raises
+    ------
+    ExportError
+        It cannot be written, or the disk is full.
+    """
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        yield part
     except OSError as error:
-        raise _explained(target, error) from None
+        raise _explained(told, error) from None
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
