@@ -282,3 +282,13 @@ def test_ipython_shows_an_error_without_a_traceback(tmp_path: Path) -> None:
     shown = re.sub(r"\x1b\[[\d;]*m", "", done.stdout)
     assert "StoreMissing: There is no store at" in shown and "Next: Import a feed first" in shown
     assert "Traceback" not in shown and 'File "' not in shown
+
+
+@pytest.mark.slow
+def test_an_export_in_the_background_is_followed_and_linked_to(bench: Workbench) -> None:
+    """From Python too: a job id at once, the job with its file in the end, and a link to it."""
+    job_id = bench.trigger_export(format="json")
+    until(lambda: not bench.job(job_id).is_active)
+    done = bench.job(job_id).as_dict()
+    assert done["status"] == "COMPLETED" and done["key"] == f"exports/all/{job_id}.ndjson"
+    assert str(job_id) in bench.link(job_id).href

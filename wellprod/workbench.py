@@ -14,7 +14,15 @@ from wellprod.analysis.rejects import rejected_rows
 from wellprod.analysis.saved import SavedSelections, delete_selection, list_selections, load_selection, save_selection
 from wellprod.analysis.selection import Selection, selected_records
 from wellprod.errors import WellprodError
-from wellprod.export import ExportRequest, ExportResult, Link, export_link, export_records, resume_export
+from wellprod.export import (
+    ExportRequest,
+    ExportResult,
+    Link,
+    export_link,
+    export_records,
+    resume_export,
+    trigger_export,
+)
 from wellprod.ingest import (
     DryRun,
     ImportRequest,
@@ -364,6 +372,7 @@ class Workbench:
         last_month: str | None = None,
         columns: Sequence[str] = (),
         preset: str | None = None,
+        formulas_as_text: bool = False,
     ) -> ExportResult:
         """Write a selection as for `records` to a file, which is whole or not there.
 
@@ -378,20 +387,40 @@ class Workbench:
         preset
             Name of the layout of other software, such as ``"enverus"``, in place of columns: monthly volumes in its
             names and units. `wellprod presets` lists them.
+        formulas_as_text
+            Whether CSV has an apostrophe before text that a spreadsheet would run as a formula.
 
         Raises
         ------
         UsageError, ExportError
             A value is not allowed, the selection is empty, or the file cannot be written.
         """
-        request = ExportRequest(
-            selection=self._selected(selection, fields, wells, first_month, last_month),
-            format=format,
-            output=output,
-            columns=tuple(columns),
-            preset=preset,
-        )
+        chosen = self._selected(selection, fields, wells, first_month, last_month)
+        request = ExportRequest(chosen, format, output, tuple(columns), formulas_as_text, preset)
         return export_records(request, self.settings)
+
+    def trigger_export(
+        self,
+        output: str | Path | None = None,
+        format: str | None = None,
+        *,
+        selection: Selection | str | None = None,
+        fields: Names = (),
+        wells: Names = (),
+        first_month: str | None = None,
+        last_month: str | None = None,
+        columns: Sequence[str] = (),
+        preset: str | None = None,
+        formulas_as_text: bool = False,
+    ) -> str:
+        """Start an export that runs by itself, also when the kernel ends, and give its job id; see `export`.
+
+        Without an output it goes to `WELLPROD_EXPORT_TARGET`, else to `downloads/` in the home; `job` shows how far it
+        is, and `link` gives a link to the file.
+        """
+        chosen = self._selected(selection, fields, wells, first_month, last_month)
+        request = ExportRequest(chosen, format, output, tuple(columns), formulas_as_text, preset)
+        return trigger_export(request, self.settings)
 
     def link(self, job_id: str, seconds: int | None = None) -> Link:
         """Give a link to the file of an export, which opens it without a login until it expires.

@@ -167,6 +167,10 @@ def export(
     preset: Annotated[
         str | None, typer.Option(help="Layout of other software, by name or as a .toml file; see: wellprod presets.")
     ] = None,
+    formulas_as_text: Annotated[
+        bool,
+        typer.Option("--formulas-as-text", help="In CSV: an apostrophe before text that a spreadsheet would run."),
+    ] = False,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -175,7 +179,7 @@ def export(
 
     settings = read_settings()
     chosen = read_selection(settings, selection, field, well, first_month, last_month)
-    request = ExportRequest(chosen, format, output, tuple(column or ()), preset=preset)
+    request = ExportRequest(chosen, format, output, tuple(column or ()), formulas_as_text, preset)
     if background:
         return work.end_trigger(trigger_export(request, settings), settings, as_json)
     return work.end_export(work.export(request, settings), as_json)
