@@ -20,6 +20,7 @@ from wellprod.store import Reading
 
 _WELL = ("data_source", "field_code", "well_code")
 _FIELD = _WELL[:2]
+_FIELD_NAME = "max_by(field_name, production_period) AS field_name"
 
 Watch = Callable[[Iterator[pl.DataFrame]], Iterator[pl.DataFrame]]
 
@@ -143,6 +144,12 @@ class SelectedProduction:
         """All of it month by month, as `analysis.overview.monthly_volumes` gives it."""
         return volumes_by_month(self._reading, self._condition)
 
+    @cached_property
+    def field_totals(self) -> pl.DataFrame:
+        """The fields, the one with the most oil first: data_source, field_code, field_name, and all of `Totals`."""
+        order = ("cum_oil_kbbl", *_FIELD)
+        return self._totals_by(_FIELD, _FIELD_NAME).sort(order, descending=[True, False, False], nulls_last=True)
+
     def batches(self) -> Iterator[pl.DataFrame]:
         """Yield the records in the order of the key, with the columns of the record."""
         where, values = self._condition
@@ -152,7 +159,7 @@ class SelectedProduction:
 
     def fields(self) -> Iterator[FieldProduction]:
         """Yield the fields in the order of the key; what is not gone through of one is passed by."""
-        fields = self._totals_by(_FIELD, "max_by(field_name, production_period) AS field_name")
+        fields = self._totals_by(_FIELD, _FIELD_NAME).iter_rows(named=True)
         by_field = groupby(self._wells(), lambda well: (well.data_source, well.field_code))
         for (_, wells), row in zip(by_field, fields, strict=True):
             names = {name: row.pop(name) for name in (*_FIELD, "field_name")}
@@ -171,15 +178,15 @@ class SelectedProduction:
 
     def _wells(self) -> Iterator[WellProduction]:
         latest = (f"max_by({name}, production_period) AS {name}" for name in ("well_reference", "well_name"))
-        wells = self._totals_by(_WELL, ", ".join(latest))
+        wells = self._totals_by(_WELL, ", ".join(latest)).iter_rows(named=True)
         for records, row in zip(_by_well(self.batches()), wells, strict=True):
             names = {name: row.pop(name) for name in (*_WELL, "well_reference", "well_name")}
             yield WellProduction(**names, totals=Totals(**row), records=records)
 
-    def _totals_by(self, key: tuple[str, ...], names: str) -> Iterator[dict[str, Any]]:
+    def _totals_by(self, key: tuple[str, ...], names: str) -> pl.DataFrame:
         by = ", ".join(key)
         query = f"SELECT {by}, {names}, {EXTENT} FROM production WHERE {{}} GROUP BY {by} ORDER BY {by}"
-        return self._table(query).iter_rows(named=True)
+        return self._table(query)
 
     def _table(self, query: str) -> pl.DataFrame:
         where, values = self._condition

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -150,12 +151,12 @@ class _Export:
 
     def run(self) -> ExportResult:
         """Write the file, put it in its place, and write the end into the ledger."""
-        with self._production() as production:
+        with self._folder() as folder, self._production(folder) as production:
             extension = extension_of(self.request, production)
             key = self.request.key(self.job_id, extension)
             place = self.target.place(key)
             with self.target.receiving(key) as part:
-                self.request.form.write(self._data(production), part)
+                self.request.form.write(self._data(production, folder), part)
                 self._check()
                 written, sha256 = part.stat().st_size, _sha256(part)
         result = ExportResult(
@@ -202,13 +203,14 @@ class _Export:
                 raise
             raise told from failure
 
-    def _data(self, production: SelectedProduction) -> ExportData:
+    def _data(self, production: SelectedProduction, folder: Path) -> ExportData:
         columns = self.request.columns_in_order
         return ExportData(
             production=production,
             selection=self.request.selection,
             schema={name: RECORD[name] for name in columns},
             table=lambda batch: batch.select(columns),
+            folder=folder,
             made_at=datetime.now(UTC),
             threads=self.settings.export_threads,
             formulas_as_text=self.request.formulas_as_text,
@@ -216,24 +218,34 @@ class _Export:
         )
 
     @contextmanager
-    def _production(self) -> Iterator[SelectedProduction]:
+    def _folder(self) -> Iterator[Path]:
+        """Give a folder for what this export needs only while it runs, and clear those of killed ones."""
+        work = self.settings.work_path
+        active = {job.job_id for job in self.ledger.active_jobs(kind="export")}
+        for left in work.glob("*"):
+            if left.name not in active:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = work / self.job_id
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _production(self, folder: Path) -> Iterator[SelectedProduction]:
         """Give what is to be written: from the store, or from a copy of it where writing takes long."""
         limits = Limits(self.settings.export_memory, self.settings.export_threads, _SORTING_SHARE)
-        copy = self.settings.work_path / f"{self.job_id}.parquet"
+        copy = folder / "records.parquet"
         store = Store(self.settings.store_path, self.settings.store_wait_seconds)
-        try:
-            with store.read(limits) as reading, self._interrupted_when_late(reading):
-                condition = self.request.selection.condition(reading)
-                if not self.request.form.is_slow:
-                    yield self._selected(reading, condition, self._counted)
-                    return
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                batches = self._selected(reading, condition, self._checked).batches()
-                write_parquet(batches, RECORD, copy)
-            with read_copy(copy, limits) as reading, self._interrupted_when_late(reading):
-                yield self._selected(reading, ("TRUE", ()), self._counted)
-        finally:
-            copy.unlink(missing_ok=True)
+        with store.read(limits) as reading, self._interrupted_when_late(reading):
+            condition = self.request.selection.condition(reading)
+            if not self.request.form.is_slow:
+                yield self._selected(reading, condition, self._counted)
+                return
+            write_parquet(self._selected(reading, condition, self._checked).batches(), RECORD, copy)
+        with read_copy(copy, limits) as reading, self._interrupted_when_late(reading):
+            yield self._selected(reading, ("TRUE", ()), self._counted)
 
     def _selected(self, reading: Reading, condition: Condition, watch: Watch) -> SelectedProduction:
         production = SelectedProduction(
