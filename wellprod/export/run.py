@@ -27,7 +27,7 @@ from wellprod.export.targets import Target, find_target
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.log import get_logger
 from wellprod.schema import RECORD
-from wellprod.settings import Settings
+from wellprod.settings import Settings, bytes_of
 from wellprod.store import Limits, Reading, Store, read_copy
 from wellprod.text import duration, html_pairs, number, size
 
@@ -77,6 +77,10 @@ class ExportResult:
 
 
 _SORTING_SHARE = 0.6  # of the memory; the rest is for the batches and what runs them
+
+_COPY_MEMORY = 256_000_000  # bytes; what is slow to write needs no fast reading
+_COPY_PART = 200_000  # records sorted at once
+_COPY_BATCH = 20_000  # records; a wish to cancel is heard between two batches
 
 
 class _Cancelled(Exception):
@@ -235,15 +239,20 @@ class _Export:
     @contextmanager
     def _production(self, folder: Path) -> Iterator[SelectedProduction]:
         """Give what is to be written: from the store, or from a copy of it where writing takes long."""
-        limits = Limits(self.settings.export_memory, self.settings.export_threads, _SORTING_SHARE)
+        share, is_slow = _SORTING_SHARE, self.request.form.is_slow
+        if is_slow:
+            share = min(share, _COPY_MEMORY / bytes_of(self.settings.export_memory))
+            self.batch_records = min(self.batch_records, _COPY_BATCH)
+        limits = Limits(self.settings.export_memory, self.settings.export_threads, share)
         copy = folder / "records.parquet"
         store = Store(self.settings.store_path, self.settings.store_wait_seconds)
         with store.read(limits) as reading, self._interrupted_when_late(reading):
             condition = self.request.selection.condition(reading)
-            if not self.request.form.is_slow:
+            if not is_slow:
                 yield self._selected(reading, condition, self._counted)
                 return
-            write_parquet(self._selected(reading, condition, self._checked).batches(), RECORD, copy)
+            batches = self._selected(reading, condition, self._checked).batches_in_parts(_COPY_PART)
+            write_parquet(batches, RECORD, copy)
         with read_copy(copy, limits) as reading, self._interrupted_when_late(reading):
             yield self._selected(reading, ("TRUE", ()), self._counted)
 
@@ -251,7 +260,7 @@ class _Export:
         production = SelectedProduction(
             reading,
             condition,
-            batch_records=self.settings.export_batch_records,
+            batch_records=self.batch_records,
             on_smaller=self._note_smaller,
             watch=watch,
         )

@@ -43,12 +43,12 @@ class Kind:
     def cells(self, values: pl.Series) -> tuple[list[Cell], int]:
         """Give the numbers, with text in the place of what is unfit, and how many such texts there are."""
         unfit = self.is_unfit(values).arg_true()
-        fit = values.scatter(unfit, None) if len(unfit) else values
-        numbers = self.number(fit)
-        cells: list[Cell] = numbers.to_list()
-        if numbers.dtype.is_float():
-            cells = [None if value is None else Exact(value) for value in numbers]
-        for place, text in zip(unfit, values.gather(unfit).cast(pl.String), strict=True):
+        texts = values.gather(unfit).cast(pl.String)
+        fit = self.number(values.clone().scatter(unfit, None) if len(unfit) else values)
+        cells: list[Cell] = fit.to_list()
+        if fit.dtype.is_float():
+            cells = [None if value is None else Exact(value) for value in fit]
+        for place, text in zip(unfit, texts, strict=True):
             cells[place] = text
         return cells, len(unfit)
 

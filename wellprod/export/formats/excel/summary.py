@@ -124,7 +124,11 @@ class _Summary:
         yield "Records", totals.records, _COUNT
         yield "Fields", production.field_totals.height, _COUNT
         yield "Wells", totals.wells, _COUNT
-        yield "Months", f"{totals.first_month:%Y-%m} to {totals.last_month:%Y-%m}, {number(totals.months)} with records", ""
+        yield (
+            "Months",
+            f"{totals.first_month:%Y-%m} to {totals.last_month:%Y-%m}, {number(totals.months)} with records",
+            "",
+        )
         for phase, volume, unit in (
             ("Oil", totals.cum_oil_kbbl, "kbbl"),
             ("Gas", totals.cum_gas_mmscf, "MMscf"),
