@@ -259,6 +259,23 @@ def test_chosen_columns_are_the_only_ones(anp: Settings, tmp_path: Path) -> None
     assert dict(facts(tmp_path / "wells.xlsx"))["Wells"] == 413
 
 
+def test_the_layout_of_a_preset_is_written_as_it_is(tmp_path: Path) -> None:
+    """Columns of other names and types: short and long integers, single precision, times of a zone, anything else."""
+    layout = {
+        "API/UWI": pl.lit("42001"),
+        "Well Count": pl.lit(1, pl.UInt8),
+        "Id": pl.lit(2**63, pl.UInt64),
+        "Gas (mcf)": pl.lit(0.5, pl.Float32),
+        "At": pl.lit(datetime(2026, 1, 1, tzinfo=UTC))
+        .dt.convert_time_zone("America/Sao_Paulo")
+        .dt.cast_time_unit("ns"),
+        "Is on": pl.lit(True),
+    }
+    path, told = written(tmp_path, records({}), table=lambda batch: batch.select(**layout))
+    assert cells(path) == [[*layout], ["42001", 1, str(2**63), 0.5, datetime(2026, 1, 1), "true"]]
+    assert told == ["Integers of more than 15 digits are written as text, which keeps them exact: 1 cell."]
+
+
 def facts(path: Path) -> list[tuple[str, Any]]:
     """Give the pairs at the top of the summary."""
     rows = cells(path, "Summary")

@@ -10,7 +10,6 @@ from typing import TypeAlias
 import polars as pl
 
 _FIRST_DAY, _LAST_DAY = date(1900, 3, 1), date(9999, 12, 31)  # before it, Excel has a day that never was
-_FIRST_TIME, _LAST_TIME = datetime.combine(_FIRST_DAY, time.min), datetime.combine(_LAST_DAY, time.max)
 _UNIX_EPOCH = 25_569  # the number of its day
 _DAY = 86_400_000_000  # microseconds
 _FEWEST_TOO_MANY = 10**15
@@ -53,10 +52,17 @@ class Kind:
         return cells, len(unfit)
 
 
+def _microseconds(values: pl.Series) -> pl.Series:
+    """Give times as microseconds since 1970, of any zone in UTC."""
+    return values.dt.timestamp("us")
+
+
+_TIMES = pl.Series([datetime.combine(_FIRST_DAY, time.min), datetime.combine(_LAST_DAY, time.max)])
+
 _INTEGER = Kind(
     "0",
     lambda values: values,
-    lambda values: (values >= _FEWEST_TOO_MANY) | (values <= -_FEWEST_TOO_MANY),
+    lambda values: values.cast(pl.Int128).abs() >= _FEWEST_TOO_MANY,
     "Integers of more than 15 digits",
 )
 _FLOAT = Kind(
@@ -72,9 +78,9 @@ _DATE = Kind(
     "Dates before 1900-03-01 or after 9999",
 )
 _TIME = Kind(
-    "yyyy-mm-dd hh:mm:ss",
-    lambda values: (values.cast(pl.Datetime("us")).cast(pl.Int64) + _UNIX_EPOCH * _DAY) / _DAY,
-    lambda values: ~values.is_between(_FIRST_TIME, _LAST_TIME),
+    "yyyy-mm-dd hh:mm:ss",  # UTC
+    lambda values: (_microseconds(values) + _UNIX_EPOCH * _DAY) / _DAY,
+    lambda values: ~_microseconds(values).is_between(*_microseconds(_TIMES)),
     "Times before 1900-03-01 or after 9999",
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from math import ceil
 
 import polars as pl
@@ -16,6 +15,8 @@ from wellprod.export.formats.excel.cells import Cell, kind_of
 _ROWS_AT_ONCE = 5000
 _NARROWEST, _WIDEST = 9, 32
 _FILTER_BUTTON = 3  # characters
+_TEXT = {"indent": 1}  # away from the figures of the column before it
+_A3, _WIDEST_A4 = 8, 200  # characters that can be read when they are printed on A4
 
 _Write = Callable[[int, int, Cell], object]
 """Writes a cell to a row and a column."""
@@ -44,10 +45,13 @@ class _DataSheet:
         self.rows = 1
         self._sheet.freeze_panes(1, 0)
         self._sheet.repeat_rows(0)
+        widths = [_width(values) for values in sample]
+        if sum(widths) > _WIDEST_A4:
+            self._sheet.set_paper(_A3)
         for column, values in enumerate(sample):
             kind = kind_of(values.dtype)
-            shown = book.format(num_format=kind.shown) if kind else None
-            self._sheet.set_column(column, column, _width(values), shown)
+            shown = book.format(num_format=kind.shown) if kind else book.format(**_TEXT)
+            self._sheet.set_column(column, column, widths[column], shown)
             book.write_text(self._sheet, 0, column, values.name, **HEADER)
 
     def write(self, records: pl.DataFrame) -> None:
@@ -66,15 +70,20 @@ class _DataSheet:
 
     def _column(self, values: pl.Series) -> tuple[_Write, list[Cell]]:
         """Give the cells of a column and what writes them, so that no cell is asked what it is."""
-        text, number = partial(self._book.write_text, self._sheet), self._sheet.write_number
         if kind := kind_of(values.dtype):
             cells, unfit = kind.cells(values)
             if not unfit:
-                return number, cells
+                return self._sheet.write_number, cells
             self._book.note(f"{kind.unfit_ones} are written as text, which keeps them exact", unfit)
-            return (lambda row, column, cell: (text if isinstance(cell, str) else number)(row, column, cell)), cells
+            return self._write_either, cells
         texts = values.cast(pl.String)
-        return (text if _is_awkward(texts) else self._sheet.write_string), texts.to_list()
+        return (self._write_either if _is_awkward(texts) else self._sheet.write_string), texts.to_list()
+
+    def _write_either(self, row: int, column: int, cell: Cell) -> None:
+        if isinstance(cell, str):
+            self._book.write_text(self._sheet, row, column, cell, **_TEXT)
+        else:
+            self._sheet.write_number(row, column, cell)
 
 
 def _is_awkward(texts: pl.Series) -> bool:

@@ -25,6 +25,7 @@ _VOLUME, _COUNT, _MONTH = "#,##0.000", "#,##0", "yyyy-mm"
 _NAMES_SHOWN = 30
 _LINE, _MOST_LINES = 20, 25  # pixels; lines in the highest row that Excel has
 _CHART_WIDTH = 1000  # pixels
+_LETTERS_A_DIGIT = 1.15  # in text, where a width is counted in digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ _BY_MONTH = (
 _BETWEEN = _Column("", "", 3)
 _BY_FIELD = (
     _Column("field_name", "Field", 36, align="left"),
-    _Column("field_code", "Code", 10),
+    _Column("field_code", "Code", 10, align="left"),
     _Column("data_source", "Source", 24, align="left"),
     _Column("wells", "Wells", 8, _COUNT),
     _Column("months", "Months", 8, _COUNT),
@@ -124,11 +125,8 @@ class _Summary:
         yield "Records", totals.records, _COUNT
         yield "Fields", production.field_totals.height, _COUNT
         yield "Wells", totals.wells, _COUNT
-        yield (
-            "Months",
-            f"{totals.first_month:%Y-%m} to {totals.last_month:%Y-%m}, {number(totals.months)} with records",
-            "",
-        )
+        held = dict.fromkeys(f"{month:%Y-%m}" for month in (totals.first_month, totals.last_month))
+        yield "Months", f"{' to '.join(held)}, {number(totals.months)} with records", ""
         for phase, volume, unit in (
             ("Oil", totals.cum_oil_kbbl, "kbbl"),
             ("Gas", totals.cum_gas_mmscf, "MMscf"),
@@ -153,7 +151,7 @@ class _Summary:
         """Write a cell over several columns, in as many lines as its text needs; give its height in pixels."""
         properties = {"align": "left", "valign": "top", "text_wrap": True, **properties}
         width = sum(column.width for column in columns)
-        lines = sum(ceil(len(line) / width) or 1 for line in str(cell).splitlines())
+        lines = sum(ceil(len(line) / width / _LETTERS_A_DIGIT) or 1 for line in str(cell).splitlines())
         height = _LINE * min(max(lines, 1), _MOST_LINES)
         self._sheet.set_row_pixels(row, height)
         self._sheet.merge_range(row, first, row, first + len(columns) - 1, None, self._book.format(**properties))
