@@ -256,6 +256,7 @@ def test_the_same_data_gives_the_same_bytes(settings: Settings, tmp_path: Path) 
                 selection=Selection(),
                 schema=RECORD,
                 table=lambda batch: batch,
+                folder=tmp_path,
                 made_at=datetime(2026, 1, 2, 3, 4, second, tzinfo=UTC),
                 extension="pdf",
                 threads=1,

@@ -434,15 +434,15 @@ def test_what_killed_exports_left_is_cleared(bench: Settings, ledger: Ledger) ->
     """The next export deletes the files of jobs that no longer run, and none of one that does or of anybody else."""
     running, gone = ledger.create("export", {}).job_id, ledger.create("export", {}).job_id
     ledger.finish(gone, Status.FAILED)
-    bench.work_path.mkdir()
     folder = bench.downloads_path / "exports" / "all"
-    folder.mkdir(parents=True)
-    kept = [bench.work_path / f"{running}.parquet", bench.work_path / "notes.txt", folder / f"{gone}.csv"]
-    left = [bench.work_path / f"{gone}.parquet", bench.work_path / f"{gone}.csv.part", folder / f".{gone}.csv.7.part"]
+    kept = [bench.work_path / running / "records.parquet", bench.work_path / "notes.txt", folder / f"{gone}.csv"]
+    left = [bench.work_path / gone / "records.parquet", folder / f".{gone}.csv.7.part"]
     for path in (*kept, *left):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     export_records(ExportRequest(), bench)
     assert [path for path in (*kept, *left) if path.exists()] == kept
+    assert not (bench.work_path / gone).exists()
     ledger.finish(running, Status.CANCELLED)
 
 

@@ -10,8 +10,7 @@ import altair as alt
 import polars as pl
 from altair.typing import ChartType
 
-OIL, GAS, WATER = "#2e7d32", "#c62828", "#1565c0"
-"""Colours of the industry: oil green, gas red, water blue."""
+from wellprod.analysis.colours import GAS, OIL, WATER
 
 
 class _Look(NamedTuple):

@@ -25,11 +25,11 @@ from wellprod.export.layout import Layout
 from wellprod.export.preset import Preset, find_preset
 from wellprod.export.request import ExportRequest
 from wellprod.export.targets import Outgoing, Target, find_target
-from wellprod.export.work import clear_left
+from wellprod.export.work import working_folder
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.log import get_logger
 from wellprod.schema import RECORD
-from wellprod.settings import Settings
+from wellprod.settings import Settings, bytes_of
 from wellprod.store import Limits, Reading, Store, read_copy
 from wellprod.text import duration, html_pairs, number, size
 
@@ -82,6 +82,10 @@ class ExportResult:
 
 _LOOK_SECONDS = 0.5
 _SORTING_SHARE = 0.6  # of the memory; the rest is for the batches and what runs them
+
+_COPY_MEMORY = 256_000_000  # bytes; what is slow to write needs no fast reading
+_COPY_PART = 200_000  # records sorted at once
+_COPY_BATCH = 20_000  # records; a wish to cancel is heard between two batches
 
 
 class _Cancelled(Exception):
@@ -183,15 +187,15 @@ class _Export:
 
     def run(self) -> ExportResult:
         """Write the file, put it in its place, and write the end into the ledger."""
-        clear_left(self.settings, self.ledger)
-        self._check()
-        self.target.check()
-        with ExitStack() as receiving:
-            with self._production() as production:
+        with ExitStack() as working:
+            folder = working.enter_context(working_folder(self.settings, self.ledger, self.job_id))
+            self._check()
+            self.target.check()
+            with self._production(folder) as production:
                 extension = extension_of(self.request, production)
                 key = self.request.key(self.job_id, extension)
-                part = receiving.enter_context(self.target.receiving(key, self.settings.work_path))
-                self.request.form.write(self._data(production, extension), part)
+                part = working.enter_context(self.target.receiving(key, folder))
+                self.request.form.write(self._data(production, extension, folder), part)
             self._check()  # the store is free for others from here
             place = self.target.place(key)
             file_name = self.request.file_name(extension) if place.endswith(key) else PurePath(place).name
@@ -245,13 +249,14 @@ class _Export:
                 raise
             raise told from failure
 
-    def _data(self, production: SelectedProduction, extension: str) -> ExportData:
+    def _data(self, production: SelectedProduction, extension: str, folder: Path) -> ExportData:
         columns, layout = self.request.columns_in_order, self.layout
         return ExportData(
             production=production,
             selection=self.request.selection,
             schema=layout.schema if layout else {name: RECORD[name] for name in columns},
             table=layout.table if layout else lambda batch: batch.select(columns),
+            folder=folder,
             made_at=datetime.now(UTC),
             extension=extension,
             threads=self.settings.export_threads,
@@ -261,32 +266,32 @@ class _Export:
         )
 
     @contextmanager
-    def _production(self) -> Iterator[SelectedProduction]:
+    def _production(self, folder: Path) -> Iterator[SelectedProduction]:
         """Give what is to be written: from the store, or from a copy of it where writing takes long."""
-        limits = Limits(self.settings.export_memory, self.settings.export_threads, _SORTING_SHARE)
-        copy = self.settings.work_path / f"{self.job_id}.parquet"
+        share, is_slow = _SORTING_SHARE, self.request.form.is_slow
+        if is_slow:
+            share = min(share, _COPY_MEMORY / bytes_of(self.settings.export_memory))
+            self.batch_records = min(self.batch_records, _COPY_BATCH)
+        limits = Limits(self.settings.export_memory, self.settings.export_threads, share)
+        copy = folder / "records.parquet"
         store = Store(self.settings.store_path, self.settings.store_wait_seconds)
-        try:
-            with store.read(limits) as reading, self._interrupted_on_end(reading):
-                condition = self.request.selection.condition(reading)
-                if preset := preset_of(self.request, self.settings):
-                    self.layout = Layout(preset, reading, condition, is_text=self.request.form.is_text)
-                if not self.request.form.is_slow:
-                    yield self._selected(reading, condition, self._counted)
-                    return
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                batches = self._selected(reading, condition, self._checked).batches()
-                write_parquet(batches, RECORD, copy)
-            with read_copy(copy, limits) as reading, self._interrupted_on_end(reading):
-                yield self._selected(reading, ("TRUE", ()), self._counted)
-        finally:
-            copy.unlink(missing_ok=True)
+        with store.read(limits) as reading, self._interrupted_on_end(reading):
+            condition = self.request.selection.condition(reading)
+            if preset := preset_of(self.request, self.settings):
+                self.layout = Layout(preset, reading, condition, is_text=self.request.form.is_text)
+            if not is_slow:
+                yield self._selected(reading, condition, self._counted)
+                return
+            batches = self._selected(reading, condition, self._checked).batches_in_parts(_COPY_PART)
+            write_parquet(batches, RECORD, copy)
+        with read_copy(copy, limits) as reading, self._interrupted_on_end(reading):
+            yield self._selected(reading, ("TRUE", ()), self._counted)
 
     def _selected(self, reading: Reading, condition: Condition, watch: Watch) -> SelectedProduction:
         production = SelectedProduction(
             reading,
             condition,
-            batch_records=self.settings.export_batch_records,
+            batch_records=self.batch_records,
             on_smaller=self._note_smaller,
             watch=watch,
         )

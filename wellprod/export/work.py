@@ -1,23 +1,37 @@
-"""What exports need only while they run, and the end of what killed ones have left of it."""
+"""What an export needs only while it runs, and the end of what killed ones have left of it."""
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from wellprod.jobs import Ledger
 from wellprod.settings import Settings
 
-_UUID = re.compile(r"\.?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.")
+_JOB_ID = re.compile(r"\.?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.|$)")
 
 
-def clear_left(settings: Settings, ledger: Ledger) -> None:
-    """Delete the files of jobs that no longer run, from `work_path` and unfinished ones from `downloads_path`."""
+@contextmanager
+def working_folder(settings: Settings, ledger: Ledger, job_id: str) -> Iterator[Path]:
+    """Give a folder of this export alone, which goes when it ends; first goes what dead jobs have left."""
+    _clear_left(settings, ledger)
+    folder = settings.work_path / job_id
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear_left(settings: Settings, ledger: Ledger) -> None:
     found = [*settings.work_path.glob("*"), *settings.downloads_path.rglob(".*.part")]
-    files = [(name[1], path) for path in found if (name := _UUID.match(path.name))]
-    if files:  # looked for before it is asked who runs: a file that comes later belongs to one that runs
+    left = [(name[1], path) for path in found if (name := _JOB_ID.match(path.name))]
+    if left:  # looked for before it is asked who runs: what comes later belongs to one that runs
         running = {job.job_id for job in ledger.active_jobs(kind="export")}
-        for job_id, path in files:
+        for job_id, path in left:
             if job_id not in running:
                 with suppress(OSError):
-                    path.unlink()
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -17,9 +17,13 @@ SMALLEST_BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One open read; queries see the tables `production`, `production_history` and `rejected_rows`."""
+    """One open read; queries see the tables `production`, `production_history` and `rejected_rows`.
+
+    `is_in_order` says that the records lie in the order of the key, so that none need be sorted.
+    """
 
     connection: duckdb.DuckDBPyConnection
+    is_in_order: bool = False
 
     def table(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Give the whole answer of a query."""
@@ -62,9 +66,9 @@ class Reading:
     ) -> Iterator[pl.DataFrame]:
         """Yield the records that meet `where`, ordered by key, at most `batch_records` at a time.
 
-        One sorted stream serves them as long as memory lasts. When it runs short, the batch is halved, down to
-        1,000, each further batch is a query of its own after the last key that was given, and `on_smaller` is
-        told the new size; no record is lost or given twice.
+        One stream, sorted where it must be, serves them as long as memory lasts. When it runs short, the batch is
+        halved, down to 1,000, each further batch is a query of its own after the last key that was given, and
+        `on_smaller` is told the new size; no record is lost or given twice.
 
         Raises
         ------
@@ -74,10 +78,9 @@ class Reading:
         size, streaming, last = batch_records, True, None
         while True:
             after = "" if last is None else f" AND ({', '.join(KEY)}) > (?, ?, ?, ?)"
-            query = (
-                f"SELECT {', '.join(RECORD)} FROM production WHERE ({where}){after}"
-                f" ORDER BY {', '.join(KEY)}{'' if streaming else f' LIMIT {size}'}"
-            )
+            query = f"SELECT {', '.join(RECORD)} FROM production WHERE ({where}){after}"
+            if not (streaming and self.is_in_order):
+                query += f" ORDER BY {', '.join(KEY)}{'' if streaming else f' LIMIT {size}'}"
             given = 0
             try:
                 answer = self.connection.execute(query, [*parameters, *(last or ())])

@@ -150,11 +150,11 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def read_copy(path: Path, limits: Limits) -> Iterator[Reading]:
-    """Read records that were written to a Parquet file, as their table `production`; the store stays free."""
-    with duckdb.connect() as connection, _interruptible():
+    """Read records that were written in order to a Parquet file, as the table `production`; the store stays free."""
+    with duckdb.connect(config={"temp_directory": str(path.parent)}) as connection, _interruptible():
         limits.apply(connection)
         connection.read_parquet(str(path)).create_view("production")
-        yield Reading(connection)
+        yield Reading(connection, is_in_order=True)
 
 
 @dataclass(frozen=True, slots=True)

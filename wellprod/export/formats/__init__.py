@@ -5,6 +5,7 @@ from __future__ import annotations
 from wellprod.errors import UsageError
 from wellprod.export.formats.base import ExportData, Format
 from wellprod.export.formats.csv import Csv
+from wellprod.export.formats.excel import Excel
 from wellprod.export.formats.json import Json
 from wellprod.export.formats.parquet import Parquet
 from wellprod.export.formats.pdf import Pdf
@@ -14,6 +15,7 @@ FORMATS: dict[str, Format] = {
     "csv": Csv(),
     "csv.gz": Csv("gz"),
     "csv.zst": Csv("zst"),
+    "excel": Excel(),
     "json": Json(),
     "parquet": Parquet(),
     "prodml": Prodml(),

@@ -13,6 +13,9 @@ import polars as pl
 from wellprod.analysis.production import SelectedProduction
 from wellprod.analysis.selection import Selection
 
+FORMULA_STARTS = "=+-@\t\r"
+"""What the text begins with that a spreadsheet runs: https://owasp.org/www-community/attacks/CSV_Injection"""
+
 
 @dataclass(frozen=True, slots=True)
 class ExportData:
@@ -28,6 +31,8 @@ class ExportData:
         Columns of the flat table and their types.
     table
         Makes the flat table of a batch of records: some columns, or the layout of a preset.
+    folder
+        A folder for temporary files, of this export alone; it goes when the export ends.
     made_at
         When the export was made, in UTC.
     extension
@@ -46,6 +51,7 @@ class ExportData:
     selection: Selection
     schema: dict[str, pl.DataType]
     table: Callable[[pl.DataFrame], pl.DataFrame]
+    folder: Path
     made_at: datetime
     extension: str
     threads: int

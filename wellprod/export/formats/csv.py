@@ -12,10 +12,9 @@ import polars as pl
 import zstandard
 from isal import igzip_threaded
 
-from wellprod.export.formats.base import ExportData, Format
+from wellprod.export.formats.base import FORMULA_STARTS, ExportData, Format
 
 _GZIP_LEVEL = _ZSTD_LEVEL = 1  # higher ones take twice the time and more, and save nothing on records
-_RISKY_START = r"^[=+\-@\t\r]"  # https://owasp.org/www-community/attacks/CSV_Injection
 
 
 class Csv(Format):
@@ -53,4 +52,4 @@ class Csv(Format):
 def _as_text(name: str) -> pl.Expr:
     """Give a column of text with an apostrophe before what a spreadsheet would take as a formula."""
     text = pl.col(name)
-    return pl.when(text.str.contains(_RISKY_START)).then("'" + text).otherwise(text).alias(name)
+    return pl.when(text.str.slice(0, 1).is_in(list(FORMULA_STARTS))).then("'" + text).otherwise(text).alias(name)
