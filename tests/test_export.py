@@ -130,10 +130,10 @@ def test_a_code_goes_before_a_name(settings: Settings) -> None:
         assert read_back(settings.csv_path)["well_code"].to_list() == [code]
 
 
-def test_an_unknown_format_lists_the_known(anp: Settings) -> None:
+def test_an_unknown_format_lists_the_known() -> None:
     """A format that is not there is wrong use."""
     with pytest.raises(UsageError, match=r"no export format 'docx'. Known formats: csv"):
-        export_records(ExportRequest(format="docx"), anp)
+        ExportRequest(format="docx")
 
 
 def test_nothing_to_export_writes_nothing(anp: Settings) -> None:

@@ -177,6 +177,7 @@ class S3Target:
             preferred_transfer_client="classic",
         )
         sent = _Sent()
+        file.watch(sent.count)
         with create_transfer_manager(client, config) as manager:
             future = manager.upload(str(part), self.bucket, key, extra_args=extra, subscribers=[sent])
             while not sent.ended.wait(_TOLD_SECONDS):
