@@ -221,7 +221,7 @@ class S3Target:
                 with _allowing(NOT_ALLOWED):
                     client.delete_object(Bucket=self.bucket, Key=key)
         except ExportError:
-            failure.add_note("Parts that were sent may still be there; to run the job again clears them away.")
+            failure.add_note("What was sent may still be there; to run the job again clears it away.")
 
 
 class _Sent:
