@@ -216,7 +216,7 @@ def test_a_formula_stays_text(tmp_path: Path, text: str) -> None:
         tmp_path,
         records({"well_name": text, "field_name": text}),
         table=lambda batch: batch.select(pl.col("well_name").alias(text or "x")),
-        selection=Selection(name=text, description=text, client=text, fields=(text,)),
+        selection=Selection(description=text, client=text, fields=(text,)),
     )
     book = openpyxl.load_workbook(path)
     assert book["Data"]["A2"].quotePrefix

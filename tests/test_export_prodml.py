@@ -244,7 +244,7 @@ def test_every_object_fits_the_generated_classes(settings: Settings) -> None:
     """Nothing mandatory is missing, no text is too long, uids are unique in a file, kinds and units are listed ones."""
     long = "x" * 3000
     rows = [record(1), record(2, "2024-02", well_name=long, _field_name=long, _well_reference=long, data_source=long)]
-    result, files = exported(settings, rows, "all.zip", name=long, description=long)
+    result, files = exported(settings, rows, "all.zip", description=long)
     for xml in files.values():
         thing = read(xml)
         assert_fits_classes(thing)
@@ -320,7 +320,7 @@ AWKWARD = "a<&>\"'\r\n\t ü \U0001f6e2 ]]> &amp; \x85\u2028 "
 
 def test_texts_that_xml_takes_come_back_as_they_are(settings: Settings) -> None:
     """Markup, quotes, ends of line and any script are the same for two XML readers."""
-    _, files = exported(settings, [record(1, well_name=AWKWARD, _field_name=AWKWARD)], "one.zip", name=AWKWARD)
+    _, files = exported(settings, [record(1, well_name=AWKWARD, _field_name=AWKWARD)], "one.zip", fields=(AWKWARD,))
     titles = f"{{{eml.__NAMESPACE__}}}Title"
     for reader in (etree.fromstring, ElementTree.fromstring):
         for name, xml in files.items():
@@ -338,7 +338,7 @@ def test_characters_that_xml_has_not_are_replaced_and_told(settings: Settings) -
     [well] = volumes_of(files["2024-02.xml"]).reporting_entity_volumes
     assert well.reporting_entity.title == "a�b�c�d�e�f�g"
     assert "Texts with characters that XML does not allow: 1; � stands for each." in result.warnings
-    half = ProdmlObjects(Selection(name="half \ud83d")).volumes(date(2024, 1, 1), [stored_record(settings)])
+    half = ProdmlObjects(Selection(fields=("half \ud83d",))).volumes(date(2024, 1, 1), [stored_record(settings)])
     assert half.citation.title == "half �, 2024-01"
 
 
