@@ -17,6 +17,7 @@ import pytest
 from wellprod.analysis.selection import Selection
 from wellprod.errors import ExportError, SelectionError, StoreError, StoreMissing, UsageError
 from wellprod.export import ExportRequest, export_records
+from wellprod.export.formats.parquet import write_parquet
 from wellprod.ingest import ImportRequest, start_import
 from wellprod.jobs import Ledger, Status
 from wellprod.schema import KEY, RECORD
@@ -129,10 +130,10 @@ def test_a_code_goes_before_a_name(settings: Settings) -> None:
         assert read_back(settings.csv_path)["well_code"].to_list() == [code]
 
 
-def test_an_unknown_format_lists_the_known(anp: Settings) -> None:
+def test_an_unknown_format_lists_the_known() -> None:
     """A format that is not there is wrong use."""
     with pytest.raises(UsageError, match=r"no export format 'docx'. Known formats: csv"):
-        export_records(ExportRequest(format="docx"), anp)
+        ExportRequest(format="docx")
 
 
 def test_nothing_to_export_writes_nothing(anp: Settings) -> None:
@@ -170,6 +171,22 @@ def test_a_target_that_cannot_be_written_is_told(anp: Settings, tmp_path: Path, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "home", "pipe"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device without room here")
+def test_a_full_disk_is_an_error_of_the_system(tmp_path: Path) -> None:
+    """Parquet, which polars writes with errors of its own, finds no room: what explains errors can tell."""
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        write_parquet([pl.DataFrame({"number": [1]})], {"number": pl.Int64()}, tmp_path / "full")
+
+
+def test_a_working_folder_that_cannot_be_made_is_told(anp: Settings) -> None:
+    """What an export needs only while it runs is named too, and the job says the same."""
+    anp.work_path.write_text("")
+    with pytest.raises(ExportError, match=r"work cannot be written: Not a directory") as caught:
+        export_records(ExportRequest(), anp)
+    assert (Ledger(anp.jobs_path).jobs()[0].error or {})["message"] == caught.value.message
+
+
 def test_a_cancelled_export_leaves_the_target(anp: Settings) -> None:
     """Cancelling is heard within a batch; the old file stays and no part is left."""
     anp.csv_path.write_text("before")
@@ -187,21 +204,23 @@ def test_a_cancelled_export_leaves_the_target(anp: Settings) -> None:
 
 def test_what_a_killed_export_left_is_cleared(anp: Settings) -> None:
     """A part of a process that is gone is removed by the next export to the same target."""
-    left = anp.home / ".wells_prod.csv.4194399.part"
+    left = anp.home / ".wells [1].csv.4194399.part"
     left.write_text("half")
-    export_records(ExportRequest(), anp)
+    export_records(ExportRequest(output=anp.home / "wells [1].csv"), anp)
     assert not left.exists()
 
 
-def test_exports_at_once_do_not_disturb_each_other(anp: Settings, tmp_path: Path) -> None:
-    """Several exports of one process at a time are each whole."""
-    paths = [tmp_path / f"{n}.csv" for n in range(4)]
+@pytest.mark.parametrize("names", ["1234", "1111"])
+def test_exports_at_once_do_not_disturb_each_other(anp: Settings, tmp_path: Path, names: str) -> None:
+    """Several exports of one process at a time are each whole, also those that go to the same file."""
+    paths = [tmp_path / f"{name}.csv" for name in names]
     threads = [threading.Thread(target=export_records, args=(ExportRequest(output=path), anp)) for path in paths]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len({path.read_bytes() for path in paths}) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"home", *(path.name for path in paths)}
 
 
 @pytest.fixture(scope="module")

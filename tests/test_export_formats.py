@@ -178,6 +178,9 @@ def test_chosen_columns_are_those_of_each_flat_format(settings: Settings, tmp_pa
         export_records(ExportRequest(output=path, columns=("oil_production_kbd", "well_code")), settings)
     assert read_parquet((tmp_path / "out.parquet").read_bytes()).rows() == [(1, 1.5)]
     assert (tmp_path / "out.ndjson").read_text() == '{"well_code":1,"oil_production_kbd":1.5}\n'
+    for name in ("out.jsonl", "out.json"):  # names that people give the same
+        export_records(ExportRequest(output=tmp_path / name, columns=("oil_production_kbd", "well_code")), settings)
+        assert (tmp_path / name).read_text() == (tmp_path / "out.ndjson").read_text()
     assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()) == b"well_code,oil_production_kbd\n1,1.5\n"
 
 

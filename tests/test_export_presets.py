@@ -291,6 +291,16 @@ def test_each_well_has_one_name_of_its_own(settings: Settings) -> None:
     )
 
 
+def test_a_well_in_two_fields_in_one_month_is_told(settings: Settings) -> None:
+    """It has two rows with the same name and month, which other software may take for one; moving on is none."""
+    moved = [record(well, "2024-02", field_code=2) for well in (1, 2)]
+    merged(Store(settings.store_path), [record(1), record(1, field_code=2), record(2), *moved])
+    result = exported(settings, "combocurve")
+    assert result.records == 5
+    assert result.warnings == ("A well in several fields has a row for each in one month (months: 1).",)
+    assert exported(settings, "combocurve", selection=Selection(fields=("2",))).warnings == ()
+
+
 # The user's own
 
 OWN = """

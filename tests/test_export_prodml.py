@@ -210,6 +210,8 @@ def test_the_name_of_the_file_says_whether_a_month_is_zipped(settings: Settings)
     assert zipped["2024-01.xml"] == one["one.xml"]
     merged(Store(settings.store_path), [record(1, "2024-02")])
     assert export_records(ExportRequest(format="prodml"), settings).path.endswith("wells_prod.zip")
+    folder = export_records(ExportRequest(format="prodml", output=f"{settings.home / 'kept.xml'}/"), settings)
+    assert folder.path.endswith(f"/kept.xml/exports/all/{folder.job_id}.zip")
     with pytest.raises(UsageError, match=r"2 months make a \.zip file; two\.xml is none\. Name it two\.zip"):
         export_records(ExportRequest(output=settings.home / "two.xml"), settings)
 

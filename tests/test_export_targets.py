@@ -29,6 +29,7 @@ from wellprod.export import (
     resume_export,
     trigger_export,
 )
+from wellprod.export.targets import S3Target, find_target
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.settings import Settings
 from wellprod.store import Store
@@ -166,6 +167,11 @@ def test_exports_in_the_background_go_to_the_target_of_the_settings(
     folder = tmp_path / "shared" / "exports"
     job = ended(ledger, trigger_export(ExportRequest(), bench.model_copy(update={"export_target": str(folder)})))
     assert files_in(folder) == [folder / "exports" / "all" / f"{job.job_id}.csv"]
+
+
+def test_an_address_in_a_path_is_an_address_still() -> None:
+    """A `Path` keeps one slash of two; what was to go to a bucket does not go to a folder called s3:."""
+    assert find_target(str(Path("s3://bucket/prefix"))) == S3Target("bucket", "prefix")
 
 
 @pytest.mark.parametrize(

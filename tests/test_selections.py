@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 from tests.conftest import CommandLine
 from tests.lab import until
 from tests.scripted import record
+from tests.test_store import merged
 from wellprod.analysis.saved import delete_selection, list_selections, load_selection, save_selection
-from wellprod.analysis.selection import Selection, check_name
+from wellprod.analysis.selection import Selection, check_name, selected_records
 from wellprod.errors import SelectionError
 from wellprod.export import ExportRequest, trigger_export
 from wellprod.ingest import ImportRequest, start_import
 from wellprod.jobs import Ledger, Status
-from wellprod.settings import load_settings
+from wellprod.pages.picker import _selector
+from wellprod.settings import Settings, load_settings
+from wellprod.store import Store
 from wellprod.workbench import Workbench
 
 ROWS = [
@@ -130,6 +133,23 @@ def test_an_unknown_field_or_well_is_refused(bench: Workbench, given: dict[str, 
     with pytest.raises(SelectionError, match=says):
         bench.save_selection("North", **given)  # type: ignore[arg-type]
     assert not bench.settings.selections_path.exists()
+
+
+def test_a_name_is_looked_for_in_its_own_data_source(settings: Settings) -> None:
+    """Two sources may have the same codes: a name selects what is called so, a code what has it in either."""
+    ours = record(7, data_source="ours", field_code=5, _field_name="Tupi", well_name="North")
+    theirs = record(7, data_source="theirs", field_code=5, _field_name="Campos", well_name="South")
+    merged(Store(settings.store_path), [ours, theirs])
+    with Store(settings.store_path).read() as reading:
+        for asked, fields in {
+            Selection(("tupi",)): ["Tupi"],
+            Selection(wells=("South",)): ["Campos"],
+            Selection(("Tupi", "Campos"), ("North",)): ["Tupi"],
+            Selection(("5",), ("7",)): ["Tupi", "Campos"],
+        }.items():
+            assert selected_records(reading, asked)["field_name"].to_list() == fields
+        assert _selector(reading, "field", "Tupi", "5") == "Tupi"
+        assert _selector(reading, "well", "South", "7") == "South"
 
 
 def test_an_unknown_selection_is_told_with_those_there_are(bench: Workbench) -> None:

@@ -34,7 +34,8 @@ class Selection:
     Parameters
     ----------
     fields
-        Field codes or names, in any letter case; what is a code is not looked for as a name.
+        Field codes or names, in any letter case; what is a code is not looked for as a name. A code stands for the
+        fields of all data sources that have it, a name for those that are called so.
     wells
         Well codes, names or references, likewise.
     first_month, last_month
@@ -128,9 +129,11 @@ class Selection:
         parameters: list[Any] = []
         for kind, given, names in (("field", self.fields, _FIELD_NAMES), ("well", self.wells, _WELL_NAMES)):
             if given:
-                codes = sorted({code for text in given for code in _codes(reading, kind, text, names)})
+                keys = sorted({key for text in given for key in _keys(reading, kind, text, names)})
+                codes = sorted({code for _, code in keys})  # found ten times as fast as pairs
                 parts.append(f"{kind}_code IN ({', '.join('?' * len(codes))})")
-                parameters += codes
+                parts.append(f"(data_source, {kind}_code) IN ({', '.join(['(?, ?)'] * len(keys))})")
+                parameters += [*codes, *(value for key in keys for value in key)]
         for sign, text in ((">=", self.first_month), ("<=", self.last_month)):
             if month := _month(text):
                 parts.append(f"production_period {sign} ?")
@@ -178,15 +181,13 @@ def selected_records(reading: Reading, selection: Selection) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=RECORD), *batches])
 
 
-def _codes(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> list[int]:
-    """Give the codes that a code or a name stands for."""
-    if reading.value(f"SELECT 1 FROM production WHERE {kind}_code::VARCHAR = ? LIMIT 1", [text]):
-        return [int(text)]
+def _keys(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Give the data sources and codes that a code, in whichever source, or a name stands for."""
+    query = f"SELECT DISTINCT data_source, {kind}_code FROM production WHERE "
     named = " OR ".join(f"lower({name}) = lower(?)" for name in names)
-    query = f"SELECT DISTINCT {kind}_code FROM production WHERE {named}"
-    codes = [int(code) for code in reading.table(query, [text] * len(names))[f"{kind}_code"]]
-    if codes:
-        return codes
+    for asked, values in ((f"{kind}_code::VARCHAR = ?", [text]), (named, [text] * len(names))):
+        if keys := reading.table(query + asked, values).rows():
+            return keys
     known = reading.table(
         " UNION ".join(f"SELECT DISTINCT {name} AS name FROM production WHERE {name} IS NOT NULL" for name in names)
     )["name"].to_list()

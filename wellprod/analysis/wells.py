@@ -54,6 +54,20 @@ def well_ids(reading: Reading, condition: Condition) -> pl.DataFrame:
     )
 
 
+def months_in_several_fields(reading: Reading, condition: Condition) -> int:
+    """Count the months in which a well of a selection has records in more than one field."""
+    where, values = condition
+    return int(
+        reading.value(
+            "WITH several AS (SELECT data_source, well_code FROM production GROUP BY ALL"
+            " HAVING min(field_code) < max(field_code))"
+            " SELECT count(*) FROM (SELECT 1 FROM production SEMI JOIN several USING (data_source, well_code)"
+            f" WHERE {where} GROUP BY data_source, well_code, production_period HAVING count(*) > 1)",
+            values,
+        )
+    )
+
+
 def produced_beside(reading: Reading, condition: Condition, phases: Collection[str]) -> pl.DataFrame:
     """Give what wells produced, up to a month, outside of the run of records that a selection holds of them.
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import polars as pl
 
 from wellprod.analysis.selection import Condition
-from wellprod.analysis.wells import RUN, WELL, produced_beside, well_ids
+from wellprod.analysis.wells import RUN, WELL, months_in_several_fields, produced_beside, well_ids
 from wellprod.export.preset import Column, Preset
 from wellprod.feed.units import MSCF_PER_BOE, parse_unit, scaled
 from wellprod.schema import RECORD
@@ -40,6 +40,7 @@ class Layout:
         self._sums = _RunningSums(preset, reading, condition)
         named = any("well_id" in column.origins for column in preset.columns.values())
         self._ids = well_ids(reading, condition) if named else None
+        self._several = months_in_several_fields(reading, condition)
         self._fallbacks = {name: 0 for name, column in preset.columns.items() if column.unit and column.origins[1:]}
 
     @property
@@ -54,6 +55,8 @@ class Layout:
         shared = 0 if self._ids is None else int(self._ids["is_shared"].sum())
         if shared:
             told.append(f"A code stands for each well whose reference is another's too (wells: {number(shared)}).")
+        if self._several:
+            told.append(f"A well in several fields has a row for each in one month (months: {number(self._several)}).")
         for name, records in self._fallbacks.items():
             first, *others = (origin.partition("_")[0] for origin in self.preset.columns[name].origins)
             if records:

@@ -10,7 +10,7 @@ from typing import Any
 from wellprod.analysis.selection import UNNAMED, Selection
 from wellprod.errors import UsageError
 from wellprod.export.formats import FORMATS, FORMER_NAMES, Format, find_format, format_of
-from wellprod.export.targets import S3Target, find_target
+from wellprod.export.targets import FileTarget, S3Target, find_target
 from wellprod.schema import RECORD
 
 _LONGEST_NAME = 80
@@ -50,13 +50,14 @@ class ExportRequest:
     preset: str | None = None
 
     def __post_init__(self) -> None:
-        ending = format_of(str(self.output)) if self.output else None
+        find_format(self.format_name)
         target = find_target(str(self.output)) if self.output else None
-        if ending and isinstance(target, S3Target):
+        if isinstance(target, S3Target) and (like := format_of(str(self.output))):
             raise UsageError(
                 f"{target.address} is no folder but a file; an export to S3 has a name of its own.",
-                next=f"Leave {PurePath(target.address).name} out, and say what it is with --format {ending}.",
+                next=f"Leave {PurePath(target.address).name} out, and say what it is with --format {like}.",
             )
+        ending = format_of(self.named)
         if ending and self.format and self.format_name != ending:
             raise UsageError(
                 f"{self.output} is the name of a file in the format {ending}, not {self.format_name}.",
@@ -76,9 +77,15 @@ class ExportRequest:
             )
 
     @property
+    def named(self) -> str:
+        """The name that the file is to have; nothing where it goes to a folder or a bucket, under one of its own."""
+        output = str(self.output or "")
+        return PurePath(output).name if output and isinstance(find_target(output), FileTarget) else ""
+
+    @property
     def format_name(self) -> str:
         """The name of the format; ``csv`` into a file whose name ends in ``.csv.gz`` is ``csv.gz``."""
-        ending = format_of(str(self.output)) if self.output else None
+        ending = format_of(self.named)
         given = FORMER_NAMES.get(self.format or "", self.format)
         if given is None or (ending or "").startswith(f"{given}."):
             return ending or given or "csv"
@@ -112,7 +119,7 @@ class ExportRequest:
 
     def or_format(self, name: str) -> ExportRequest:
         """Give the same request in the format `name`, unless it asks for one or the name of its output tells one."""
-        return self if self.format or (self.output and format_of(str(self.output))) else replace(self, format=name)
+        return self if self.format or format_of(self.named) else replace(self, format=name)
 
     def to(self, output: str | Path) -> ExportRequest:
         """Give the same request with another output."""

@@ -115,7 +115,7 @@ def extension_of(request: ExportRequest, production: SelectedProduction) -> str:
             next="Select fewer fields, wells or months, or export as excel, csv or parquet.",
         )
     endings = form.endings(len(production.months))
-    named = PurePath(str(request.output or "")).name
+    named = request.named
     fitting = [ending for ending in form.extensions if named.lower().endswith(f".{ending}")]
     if fitting and not set(fitting) & set(endings):
         raise UsageError(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from wellprod.export.targets.folder import explained
 from wellprod.jobs import Ledger
 from wellprod.settings import Settings
 
@@ -16,12 +17,21 @@ _JOB_ID = re.compile(r"\.?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.|$)"
 
 @contextmanager
 def working_folder(settings: Settings, ledger: Ledger, job_id: str) -> Iterator[Path]:
-    """Give a folder of this export alone, which goes when it ends; first goes what dead jobs have left."""
+    """Give a folder of this export alone, which goes when it ends; first goes what dead jobs have left.
+
+    Raises
+    ------
+    ExportError
+        It cannot be written, or the disk is full.
+    """
     _clear_left(settings, ledger)
     folder = settings.work_path / job_id
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         yield folder
+    except OSError as error:
+        advice = "Give the right to write there, or choose another folder with WELLPROD_HOME."
+        raise explained(settings.work_path, error, advice) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -133,10 +133,11 @@ class Picker(w.VBox):
 
 
 def _selector(reading: Reading, kind: str, name: str, code: str) -> str:
-    """Give the name where it stands for this code alone, else the code."""
+    """Give the name where it stands for this code alone, of whichever data sources, else the code."""
     named = Selection(fields=(name,)) if kind == "field" else Selection(wells=(name,))
     try:
-        return name if named.condition(reading)[1] == [int(code)] else code
+        _, values = named.condition(reading)
+        return name if {value for value in values if isinstance(value, int)} == {int(code)} else code
     except WellprodError:
         return code
 

@@ -10,7 +10,7 @@ from wellprod.export.formats.base import ExportData, Format
 class Json(Format):
     """One JSON object a line, without spaces; numbers in the shortest form that reads back to the same bits."""
 
-    title, extensions = "JSON, one record a line", ("ndjson",)
+    title, extensions = "JSON, one record a line", ("ndjson", "jsonl", "json")
     is_table = True
 
     def write(self, data: ExportData, path: Path) -> None:

@@ -26,7 +26,13 @@ class Parquet(Format):
 
 
 def write_parquet(batches: Iterable[pl.DataFrame], schema: dict[str, pl.DataType], path: Path) -> None:
-    """Write batches of one schema to a new file; what their iterator raises is raised."""
+    """Write batches of one schema to a new file.
+
+    Raises
+    ------
+    OSError
+        It cannot be written. What the iterator of the batches raises is raised as it is.
+    """
     raised: list[BaseException] = []
 
     def source(columns: list[str] | None, predicate: Any, rows: int | None, size: int | None) -> Iterator[pl.DataFrame]:
@@ -39,4 +45,6 @@ def write_parquet(batches: Iterable[pl.DataFrame], schema: dict[str, pl.DataType
     try:
         register_io_source(source, schema=schema).sink_parquet(path, compression="zstd", row_group_size=_ROW_GROUP)
     except BaseException as error:
+        if not raised and "os error" in str(error):  # polars has its own kind for it, with the number in the text
+            raise OSError(str(error)) from None
         raise (raised[0] if raised else error) from None

@@ -10,6 +10,7 @@ from wellprod.export.targets.base import Outgoing, Target
 from wellprod.export.targets.folder import FileTarget, FolderTarget
 from wellprod.export.targets.s3 import S3Target
 
+_SHORT_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")  # what a `Path` makes of an address
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
@@ -23,6 +24,7 @@ def find_target(output: str) -> Target:
     UsageError
         The address has a scheme that is not known, or names no bucket.
     """
+    output = _SHORT_SCHEME.sub(r"\1://", output)
     scheme = found[1].lower() if (found := _SCHEME.match(output)) else ""
     if scheme == "s3":
         return S3Target.at(output)

@@ -51,7 +51,7 @@ class Target(Protocol):
     def receiving(self, key: str, work_path: Path) -> AbstractContextManager[Path]:
         """Give a local path to write to, which is gone at the end of the block; `put` is called inside of it.
 
-        A target that is not of this machine takes a path in `work_path`.
+        A target that is not of this machine takes a path in `work_path`, which goes by itself.
 
         Raises
         ------

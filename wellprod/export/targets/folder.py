@@ -8,7 +8,9 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 
@@ -72,37 +74,24 @@ class FolderTarget:
 
 @contextmanager
 def beside(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside `target`, on the same disk.
+    """Give a temporary path of its own beside `target`, on the same disk, in a folder that is made.
 
     Raises
     ------
     ExportError
         The folder or the file cannot be written, or the disk is full.
     """
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    with temporary(part, told=target):
+    part = target.with_name(f".{target.name}.{uuid4().hex[:8]}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         if target.exists() and not target.is_file():
             raise OSError(errno.EINVAL, "it is no regular file")
         _clear_dead_parts(target)
         yield part
-
-
-@contextmanager
-def temporary(part: Path, *, told: Path) -> Iterator[Path]:
-    """Give `part` to write to, in a folder that is made; at the end it is gone, and `told` is named in errors.
-
-    Raises
-    ------
-    ExportError
-        It cannot be written, or the disk is full.
-    """
-    try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        yield part
     except OSError as error:
-        raise _explained(told, error) from None
+        raise explained(target, error, "Give a path that you may write, with --output.") from None
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -110,13 +99,14 @@ def temporary(part: Path, *, told: Path) -> Iterator[Path]:
 
 def _clear_dead_parts(target: Path) -> None:
     """Remove what killed exports to the same target have left."""
-    for part in target.parent.glob(f".{target.name}.*.part"):
+    for part in target.parent.glob(f".{escape(target.name)}.*.part"):
         pid = part.suffixes[-2].removeprefix(".")
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             part.unlink(missing_ok=True)
 
 
-def _explained(target: Path, error: OSError) -> ExportError:
+def explained(target: Path, error: OSError, otherwise: str) -> ExportError:
+    """Give what is said of a path that cannot be written; `otherwise` is the advice where the reason tells none."""
     if isinstance(error, FileExistsError):
         error = NotADirectoryError(errno.ENOTDIR, f"{error.filename} is no folder")
     number = error.errno or _number_in(str(error))
@@ -126,7 +116,7 @@ def _explained(target: Path, error: OSError) -> ExportError:
         errno.EFBIG: "Choose a disk that takes larger files.",
         errno.EISDIR: "Give the path of a file.",
         errno.ENOTDIR: "Give a path whose folders are folders.",
-    }.get(number, "Give a path that you may write, with --output.")
+    }.get(number, otherwise)
     return ExportError(
         f"{target} cannot be written: {os.strerror(number) if number else error}. No partial file is left.", next=advice
     )

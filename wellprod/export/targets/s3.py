@@ -13,7 +13,7 @@ import re
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -21,7 +21,6 @@ from typing import Any
 
 from wellprod.errors import ExportError, UsageError
 from wellprod.export.targets.base import Outgoing
-from wellprod.export.targets.folder import temporary
 from wellprod.export.targets.refusals import GONE, NOT_ALLOWED, NOT_OFFERED, code_of, told
 from wellprod.text import attachment, number
 
@@ -87,8 +86,7 @@ class S3Target:
 
     def receiving(self, key: str, work_path: Path) -> AbstractContextManager[Path]:
         """Give a path in `work_path`."""
-        part = work_path / f"{PurePath(key).name}.part"
-        return temporary(part, told=part)
+        return nullcontext(work_path / PurePath(key).name)
 
     def put(self, part: Path, file: Outgoing) -> None:
         """Send the file in parts, several at a time, and compare; what an earlier run has left of them is dropped.
@@ -179,6 +177,7 @@ class S3Target:
             preferred_transfer_client="classic",
         )
         sent = _Sent()
+        file.watch(sent.count)
         with create_transfer_manager(client, config) as manager:
             future = manager.upload(str(part), self.bucket, key, extra_args=extra, subscribers=[sent])
             while not sent.ended.wait(_TOLD_SECONDS):
@@ -222,7 +221,7 @@ class S3Target:
                 with _allowing(NOT_ALLOWED):
                     client.delete_object(Bucket=self.bucket, Key=key)
         except ExportError:
-            failure.add_note("Parts that were sent may still be there; to run the job again clears them away.")
+            failure.add_note("What was sent may still be there; to run the job again clears it away.")
 
 
 class _Sent:
