@@ -314,7 +314,8 @@ class _Export:
         try:
             yield
         except Exception:
-            self._check()  # which tells why it was broken off
+            with suppress(WellprodError):  # a full disk keeps the ledger from being read, too
+                self._check()  # which tells why it was broken off
             raise
         finally:
             ended.set()
