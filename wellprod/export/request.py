@@ -9,8 +9,8 @@ from typing import Any
 
 from wellprod.analysis.selection import UNNAMED, Selection
 from wellprod.errors import UsageError
-from wellprod.export.formats import FORMATS, FORMER_NAMES, Format, find_format, format_of
-from wellprod.export.targets import S3Target, find_target
+from wellprod.export.formats import FORMATS, FORMER_NAMES, Format, endings, find_format, format_of
+from wellprod.export.targets import FileTarget, S3Target, find_target
 from wellprod.schema import RECORD
 
 _LONGEST_NAME = 80
@@ -56,6 +56,12 @@ class ExportRequest:
             raise UsageError(
                 f"{target.address} is no folder but a file; an export to S3 has a name of its own.",
                 next=f"Leave {PurePath(target.address).name} out, and say what it is with --format {ending}.",
+            )
+        if self.output and not (ending or self.format or self.preset) and isinstance(target, FileTarget):
+            raise UsageError(
+                f"The name {target.path.name} does not tell the format of the file.",
+                next=f"Say it with --format, or end the name in {', '.join(f'.{name}' for name in endings())};"
+                " a slash at the end makes it a folder.",
             )
         if ending and self.format and self.format_name != ending:
             raise UsageError(
