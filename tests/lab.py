@@ -78,6 +78,7 @@ def running_lab(
     own = {name: str(folder / name.lower()) for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")}
     own |= {"JUPYTER_DATA_DIR": str(folder / "jupyter"), f"{PREFIX}HOME": str(folder / "home")}
     own |= {f"{PREFIX}NOTEBOOKS": str(notebooks)}
+    own |= {"JUPYTER_PATH": str(Path(__file__).parents[1] / "jupyter")}  # as it is here, before what is installed
     inherited = {
         name: value
         for name, value in os.environ.items()

@@ -160,13 +160,24 @@ def test_a_missing_table_leaves_no_file(anp: Settings) -> None:
     assert list(anp.home.glob("*.csv*")) + list(anp.home.glob(".*")) == []
 
 
+@pytest.mark.parametrize("name", ["tupi.docx", "tupi.json", "tupi"])
+def test_a_name_that_tells_no_format_is_refused(tmp_path: Path, name: str) -> None:
+    """A name that people expect something else of never holds a CSV, unless they or the preset say so."""
+    with pytest.raises(UsageError, match=f"The name {name} does not tell the format") as caught:
+        ExportRequest(output=tmp_path / name)
+    assert "--format" in caught.value.next and ".ndjson" in caught.value.next
+    assert ExportRequest(output=tmp_path / name, format="csv").format_name == "csv"
+    assert ExportRequest(output=tmp_path / name, preset="enverus").format_name == "csv"
+    assert ExportRequest(output=f"{tmp_path}/").format_name == "csv"
+
+
 @pytest.mark.parametrize("target", ["pipe", "file/below.csv"])
 def test_a_target_that_cannot_be_written_is_told(anp: Settings, tmp_path: Path, target: str) -> None:
     """A pipe in its place, or a file where a folder must be, is named."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot be written") as caught:
-        export_records(ExportRequest(output=tmp_path / target), anp)
+        export_records(ExportRequest(format="csv", output=tmp_path / target), anp)
     assert caught.value.next
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "home", "pipe"]
 

@@ -139,7 +139,7 @@ def test_awkward_records_read_back_equal_to_the_bit(settings: Settings, rows: li
         ({"output": "a.parquet"}, "parquet"),
         ({"output": "A.CSV.GZ"}, "csv.gz"),
         ({"output": "a.csv.zst", "format": "csv"}, "csv.zst"),
-        ({"output": "a.txt"}, "csv"),
+        ({"output": "a.txt", "format": "csv"}, "csv"),
         ({"output": "a.data", "format": "json"}, "json"),
     ],
 )

@@ -14,13 +14,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from pydantic import SecretStr
 
 from tests.browser import Visitor, grave_violations, scrolls_sideways
 from tests.lab import Lab, StartLab, until
 from tests.scripted import record
-from wellprod.analysis.saved import load_selection
+from wellprod.analysis.saved import delete_selection, load_selection, save_selection
 from wellprod.analysis.selection import Selection, selected_records
 from wellprod.demo import create_app, generate_wells, running
 from wellprod.export import ExportRequest, delete_download, downloads, export_records
@@ -439,6 +439,40 @@ def test_an_empty_selection_is_told(visitor: Visitor, lab: Lab, stored: int) -> 
     expect(page.get_by_role("button", name="Export", exact=True)).to_be_disabled()
     page.get_by_label("Search wells").fill("no such well")
     expect(page.get_by_label("No well matches")).to_be_visible()
+
+
+def test_what_changes_while_the_page_is_made_is_shown(visitor: Visitor, lab: Lab, stored: int, tmp_path: Path) -> None:
+    """What the kernel says after the page asked for its widgets, and before it has them, still gets there."""
+    held: list[str | bytes] = []
+    wires: list[WebSocketRoute] = []
+    name = "Meanwhile"
+
+    def hold(wire: WebSocketRoute) -> None:
+        def passed(message: str | bytes) -> None:
+            raw = message.encode() if isinstance(message, str) else message
+            if wire not in wires and b"update_states" in raw:  # how the widgets are at that moment
+                wires.append(wire)
+            (held.append if wire in wires else wire.send)(message)
+
+        wire.connect_to_server().on_message(passed)
+
+    def told(text: str) -> bool:
+        page.evaluate("0")  # lets messages come
+        return any(text.encode() in (raw.encode() if isinstance(raw, str) else raw) for raw in held)
+
+    page = visitor.context.new_page()
+    page.route_web_socket(re.compile("/channels"), hold)
+    page.goto(lab.link("wellprod/download"))
+    until(lambda: told("update_states"), 60, "the widgets")
+    with Store(lab.settings.store_path).read() as reading:
+        save_selection(Selection(name=name), lab.settings.selections_path, reading)
+    export_records(ExportRequest(output=tmp_path / "all.csv"), lab.settings)  # a job, which the page hears of
+    until(lambda: told(name), 30, "the selection")
+    for message in held:
+        wires[0].send(message)
+    wires.clear()
+    expect(page.get_by_label("Saved selection").get_by_role("option", name=name)).to_be_attached(timeout=PATIENCE)
+    delete_selection(name, lab.settings.selections_path)
 
 
 @pytest.mark.parametrize("name", PAGES)

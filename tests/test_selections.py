@@ -115,7 +115,7 @@ def test_what_is_there_is_not_replaced_by_chance(bench: Workbench) -> None:
     bench.save_selection("Búzios", fields="Búzios")
     with pytest.raises(SelectionError, match="There is a selection 'Búzios' already") as caught:
         bench.save_selection("Búzios", fields="Tupi")
-    assert "Replace it" in caught.value.next
+    assert "--replace" in caught.value.next
     assert load_selection("Búzios", bench.settings.selections_path).fields == ("Búzios",)
     bench.save_selection("Bu\u0301zios", fields="Tupi", replace=True)
     assert load_selection("Búzios", bench.settings.selections_path).fields == ("Tupi",)

@@ -98,7 +98,8 @@ def save_selection(selection: Selection, folder: Path, reading: Reading, *, repl
         )
     if found and not replace:
         raise SelectionError(
-            f"There is a selection {selection.name!r} already.", next="Replace it, or choose another name."
+            f"There is a selection {selection.name!r} already.",
+            next="Choose another name, or give --replace (in Python replace=True).",
         )
     given = {name: value for name, value in selection.as_dict().items() if value}
     _write(folder / f"{selection.name}.toml", tomli_w.dumps(given))

@@ -192,9 +192,9 @@ def _keys(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> lis
         " UNION ".join(f"SELECT DISTINCT {name} AS name FROM production WHERE {name} IS NOT NULL" for name in names)
     )["name"].to_list()
     near = nearest(text, known)
+    there = f"Give a {kind} code or name that is there, such as {', '.join(sorted(known)[:3])}."
     raise SelectionError(
-        f"There is no {kind} {text!r} in the store.",
-        next=f"Near to it: {', '.join(near)}." if near else f"Give a {kind} code or name that is there.",
+        f"There is no {kind} {text!r} in the store.", next=f"Near to it: {', '.join(near)}." if near else there
     )
 
 

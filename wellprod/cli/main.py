@@ -147,7 +147,11 @@ def import_(
 @app.command()
 def export(
     format: Annotated[
-        str | None, typer.Option(help="Form of the file; else what its name tells.", show_default="csv")
+        str | None,
+        typer.Option(
+            help="csv, csv.gz, csv.zst, excel, json, parquet, pdf or prodml; else what the name of the file tells.",
+            show_default="csv",
+        ),
     ] = None,
     output: Annotated[
         str | None,

@@ -9,7 +9,7 @@ from typing import Any
 
 from wellprod.analysis.selection import UNNAMED, Selection
 from wellprod.errors import UsageError
-from wellprod.export.formats import FORMATS, FORMER_NAMES, Format, find_format, format_of
+from wellprod.export.formats import FORMATS, FORMER_NAMES, Format, endings, find_format, format_of
 from wellprod.export.targets import FileTarget, S3Target, find_target
 from wellprod.schema import RECORD
 
@@ -58,6 +58,12 @@ class ExportRequest:
                 next=f"Leave {PurePath(target.address).name} out, and say what it is with --format {like}.",
             )
         ending = format_of(self.named)
+        if self.output and not (ending or self.format or self.preset) and isinstance(target, FileTarget):
+            raise UsageError(
+                f"The name {target.path.name} does not tell the format of the file.",
+                next=f"Say it with --format, or end the name in {', '.join(f'.{name}' for name in endings())};"
+                " a slash at the end makes it a folder.",
+            )
         if ending and self.format and self.format_name != ending:
             raise UsageError(
                 f"{self.output} is the name of a file in the format {ending}, not {self.format_name}.",

@@ -108,7 +108,9 @@ def extension_of(request: ExportRequest, production: SelectedProduction) -> str:
     """
     records, form = production.record_count, request.form
     if not records:
-        raise ExportError("The selection holds no records; nothing was written.", next="Select more.")
+        raise ExportError(
+            "The selection holds no records; nothing was written.", next="Select other months, fields or wells."
+        )
     if form.most_records is not None and records > form.most_records:
         raise UsageError(
             f"The selection holds {number(records)} records; {request.format_name} takes {number(form.most_records)}.",

@@ -115,6 +115,9 @@ def _claimed(job_id: str, settings: Settings, status: Status) -> Job:
     ledger = Ledger(settings.jobs_path)
     job = ledger.get(job_id)
     if job.kind != "export" or job.status == Status.COMPLETED:
-        raise UsageError(f"The job {job_id} is a {job.status} {job.kind}; there is nothing to export again.")
+        raise UsageError(
+            f"The job {job_id} is a {job.status} {job.kind}; there is nothing to export again.",
+            next="Make a new export of it, if need be.",
+        )
     preset_of(ExportRequest.from_parameters(job.parameters), settings)
     return ledger.claim(job.job_id, status=status)

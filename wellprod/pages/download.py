@@ -101,7 +101,8 @@ class DownloadPage(parts.Page):
             found = await asyncio.to_thread(self._looked_up, request)
             shown = _shown(found, request)
         except StoreMissing:
-            shown = parts.notice("info", "The store is empty: there is nothing to export yet.", "Import first.")
+            first = f" {parts.link(self.settings, 'import', 'Import a feed or a file')} first."
+            shown = parts.notice("info", "The store is empty: there is nothing to export yet.", markup=first)
         except Exception as error:
             shown = parts.problem(error)
         if asked == self._asked:
@@ -156,7 +157,8 @@ class DownloadPage(parts.Page):
         path = download_file(job, self.settings)
         if path and not path.is_file():
             return parts.notice("info", "The file has been deleted.", "Export again.")
-        return parts.notice("good", "The file is ready. ", markup=f" {where(job, self.settings)}")
+        handed = "" if path else "<br>Make a link to it below, and open or send that."
+        return parts.notice("good", "The file is ready. ", markup=f" {where(job, self.settings)}{handed}")
 
 
 def _shown(found: _Look, request: ExportRequest) -> str:

@@ -111,9 +111,8 @@ class FileForm(w.VBox):
 def _hint(form: Format) -> str:
     """Say what a format makes, and what it takes at most."""
     one, several = form.endings(1)[0], form.endings(2)[0]
-    told = [f"A .{one} file." if one == several else f"One month makes a .{one} file, several make a .{several}."]
-    if not form.is_table:
-        told.append("It has a layout of its own.")
+    ending = f"A .{one} file." if one == several else f"One month makes a .{one} file, several make a .{several}."
+    told = [form.about, ending]
     if form.most_records is not None:
         told.append(f"It takes up to {number(form.most_records)} records.")
     return " ".join(told)

@@ -40,7 +40,10 @@ class Page(w.VBox):
     def __init__(self, *sections: w.Widget) -> None:
         style = resources.files(__package__).joinpath("style.css").read_text("utf-8")
         self._failure = Html()
-        super().__init__([w.HTML(f"<style>{style}</style>"), self._failure, *sections])
+        here = w.Button(description="Show this page as it is now")  # wellprod.js presses it
+        here.add_class("wp-here")
+        here.on_click(lambda _: send_again(self))
+        super().__init__([w.HTML(f"<style>{style}</style>"), self._failure, *sections, here])
         self.add_class("wp-page")
         self._tasks: set[asyncio.Future[Any]] = set()
 
@@ -54,6 +57,20 @@ class Page(w.VBox):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._failure.put(problem(error))
+
+
+def send_again(widget: w.Widget) -> None:
+    """Send a widget and all that is in it to the browser once more, but for what people may have typed meanwhile.
+
+    A page under Voila asks for the widgets as they are, then makes its own of them; what changes in between never
+    gets there, because there is nobody to take it.
+    """
+    typed = set() if isinstance(widget, w.HTML) else {"value", "index"}
+    widget.send_state(set(widget.keys) - typed)
+    inner = [*getattr(widget, "children", ()), getattr(widget, "layout", None)]
+    for part in inner:
+        if isinstance(part, w.Widget):
+            send_again(part)
 
 
 def open_page(page: Callable[[], Page]) -> Page:

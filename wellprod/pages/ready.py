@@ -74,6 +74,7 @@ class _Line(w.VBox):
         self._text.put(f"<div>{where(job, self._settings)}<br><span class='wp-aside'>{told}</span></div>")
 
     def _on_link(self) -> None:
+        self._below.put(parts.aside("Making a link…"))
         link = export_link(self._job_id, self._settings)
         about = f"Whoever has this link can fetch the file until {moment(link.expires_at)}."
         self._below.put(parts.copied(link.url or link.href, about, href=link.href))

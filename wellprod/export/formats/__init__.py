@@ -40,6 +40,11 @@ def find_format(name: str) -> Format:
     return FORMATS[name]
 
 
+def endings() -> list[str]:
+    """Give what the files of all formats end in."""
+    return [ending for form in FORMATS.values() for ending in form.extensions]
+
+
 def format_of(file_name: str) -> str | None:
     """Give the name of the format whose files end as `file_name` does; None where none does."""
     endings = {f".{ending}": name for name, form in FORMATS.items() for ending in form.extensions}
@@ -47,4 +52,4 @@ def format_of(file_name: str) -> str | None:
     return endings[max(fitting, key=len)] if fitting else None
 
 
-__all__ = ["FORMATS", "FORMER_NAMES", "ExportData", "Format", "find_format", "format_of"]
+__all__ = ["FORMATS", "FORMER_NAMES", "ExportData", "Format", "endings", "find_format", "format_of"]

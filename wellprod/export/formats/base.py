@@ -69,6 +69,8 @@ class Format(ABC):
 
     title: str
     """What people call it."""
+    about: str
+    """What it is for, in a sentence."""
     extensions: tuple[str, ...]
     """What its files end in; `endings` says which when there are several."""
     is_table: bool = False

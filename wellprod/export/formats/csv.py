@@ -26,6 +26,7 @@ class Csv(Format):
         self.compression = compression
         self.extensions = (f"csv.{compression}" if compression else "csv",)
         self.title = {None: "CSV", "gz": "CSV, compressed by gzip", "zst": "CSV, compressed by zstd"}[compression]
+        self.about = "For any program, once it is unpacked." if compression else "For any program."
 
     def write(self, data: ExportData, path: Path) -> None:
         """Write all batches, the header before the first; compressed on all threads."""

@@ -11,6 +11,7 @@ class Json(Format):
     """One JSON object a line, without spaces; numbers in the shortest form that reads back to the same bits."""
 
     title, extensions = "JSON, one record a line", ("ndjson", "jsonl", "json")
+    about = "For programs that read record by record."
     is_table = True
 
     def write(self, data: ExportData, path: Path) -> None:

@@ -18,6 +18,7 @@ class Parquet(Format):
     """Columns for programs."""
 
     title, extensions = "Parquet", ("parquet",)
+    about = "For programs that read columns."
     is_table = True
 
     def write(self, data: ExportData, path: Path) -> None:

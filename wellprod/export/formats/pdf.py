@@ -11,6 +11,7 @@ class Pdf(Format):
     """A report for a partner or a boss, on A4 pages: summary with chart, each well by month, sources and units."""
 
     title, extensions = "PDF report", ("pdf",)
+    about = "A report to print: totals, chart, and each well month by month."
     is_slow = True
     most_records = 200_000  # fill 3,200 pages and 21 MB in about a minute; nobody reads more
 

@@ -17,6 +17,7 @@ class Prodml(Format):
     """AssetProductionVolumes, read month by month; the same records give the same bytes."""
 
     title, extensions = "PRODML 2.2", ("xml", "zip")
+    about = "Volumes for the systems of partners, one XML a month."
     is_slow = True
 
     def endings(self, months: int) -> tuple[str, ...]:

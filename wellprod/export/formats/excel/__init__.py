@@ -20,6 +20,7 @@ class Excel(Format):
     """
 
     title, extensions = "Excel workbook", ("xlsx",)
+    about = "A summary with charts, and the records on as many sheets as they need."
     is_table = is_slow = True
 
     def __init__(self, rows_per_sheet: int = MOST_ROWS) -> None:

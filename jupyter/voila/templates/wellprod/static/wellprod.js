@@ -1,10 +1,21 @@
-// What a page of wellprod does beside its widgets: it notices when its kernel is gone, and sends chosen files.
+// What a page of wellprod does beside its widgets: it asks for them as they are once it has them, notices when its
+// kernel is gone, and sends chosen files.
 (() => {
   "use strict";
   const configuration = document.getElementById("jupyter-config-data");
   const { baseUrl = "/", kernelId = null } = configuration ? JSON.parse(configuration.textContent) : {};
   const door = `${baseUrl}wellprod/`;
   const LOOK_MS = 10_000;
+
+  // The widgets. What changed in the kernel after it had told their state and before they were made here is lost: when
+  // they are here, a hidden button asks for their state once more.
+  const arriving = new MutationObserver(() => {
+    const here = document.querySelector(".wp-here");
+    if (!here) return;
+    arriving.disconnect();
+    here.click();
+  });
+  arriving.observe(document.body, { childList: true, subtree: true });
 
   // The kernel. A process that died is started again by Jupyter, but without what the page shows.
   let process;
