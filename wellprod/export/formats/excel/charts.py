@@ -77,6 +77,8 @@ def _mark(colour: str) -> dict[str, Any]:
 
 
 def _months_axis(months: pl.Series) -> dict[str, Any]:
+    if months.len() == 1:  # LibreOffice labels the one point of a date axis with the month before
+        return {"text_axis": True, "num_format": "mmm yyyy"}
     span = (months.dt.year() * 12 + months.dt.month()).to_list()
     fitting = (step for step in _STEPS if span[-1] - span[0] < step * _MOST_LABELS)
     step = next(fitting, _STEPS[-1])
