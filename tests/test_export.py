@@ -26,6 +26,7 @@ from wellprod.store import Store
 
 from .conftest import ANP_WELLS, CommandLine
 from .scripted import record
+from .stores import fill
 from .test_export_formats import read_csv
 from .test_store import merged
 
@@ -238,24 +239,7 @@ def test_exports_at_once_do_not_disturb_each_other(anp: Settings, tmp_path: Path
 def large_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of 600,000 records whose wells lie scattered."""
     home = tmp_path_factory.mktemp("large")
-    store = Store(home / "wells_production.duckdb", memory="1GB")
-    columns = {
-        "field_code": "i % 37",
-        "field_name": "'Field ' || i % 37",
-        "well_code": "i % 5000",
-        "well_reference": "'W-' || i % 5000",
-        "well_name": "'A well with a long name, number ' || i % 5000",
-        "production_period": "(DATE '2010-01-01' + to_months((i // 5000)::INT))::DATE",
-        "oil_production_kbd": "hash(i) / 1e19",
-        "data_source": "'large'",
-        "created_at": "now()::TIMESTAMP",
-        "updated_at": "now()::TIMESTAMP",
-        "day_given": "1",
-        "job_id": "uuid()",
-    }
-    select = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-    with store.write() as writing:
-        writing.connection.execute(f"INSERT INTO production BY NAME SELECT {select} FROM range(600000) t(i)")
+    fill(home / "wells_production.duckdb", 600_000)
     return home
 
 

@@ -39,6 +39,7 @@ from .conftest import CommandLine
 from .lab import until
 from .s3 import BUCKET, Wire, client, emptied, objects, running_s3, unfinished
 from .scripted import record, serving
+from .stores import fill
 from .test_background import ended, files_in, killed
 from .test_background import ledger as ledger
 from .test_store import merged
@@ -86,23 +87,7 @@ def bench(settings: Settings, s3: str) -> Settings:
 def large_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store whose export is sent in several parts."""
     path = tmp_path_factory.mktemp("large") / "wells_production.duckdb"
-    columns = {
-        "field_code": "i % 37",
-        "field_name": "'Field ' || i % 37",
-        "well_code": "i % 5000",
-        "well_reference": "'W-' || i % 5000",
-        "well_name": "'A well with a long name, number ' || i % 5000",
-        "production_period": "(DATE '2010-01-01' + to_months((i // 5000)::INT))::DATE",
-        "oil_production_kbd": "hash(i) / 1e19",
-        "data_source": "'large'",
-        "created_at": "now()::TIMESTAMP",
-        "updated_at": "now()::TIMESTAMP",
-        "day_given": "1",
-        "job_id": "uuid()",
-    }
-    select = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-    with Store(path, memory="1GB").write() as writing:
-        writing.connection.execute(f"INSERT INTO production BY NAME SELECT {select} FROM range({RECORDS}) t(i)")
+    fill(path, RECORDS)
     return path
 
 
