@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from ipywidgets import VBox
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from pydantic import SecretStr
 
@@ -153,8 +154,8 @@ def test_a_wrong_setting_is_told_on_the_page(tmp_path: Path, monkeypatch: pytest
     filed.chmod(0o644)
     monkeypatch.setenv("WELLPROD_HOME", str(tmp_path))
     for page in (ImportPage, StatusPage, DownloadPage):
-        section = open_page(page).children[-1]
-        shown = section.children[1].value
+        sections = [part for part in open_page(page).children if isinstance(part, VBox)]
+        shown = sections[-1].children[1].value
         assert f"chmod 600 {filed}" in shown and SECRET not in shown
 
 

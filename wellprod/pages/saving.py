@@ -44,9 +44,10 @@ class Saving(w.VBox):
         guard = parts.guarded(self._message.put)
         self._open = parts.button("Save this selection", self._on_open)
         self._delete = parts.SureButton("Delete this selection", guard(self._on_delete))
-        self._name = w.Text(description="Name", placeholder="such as Campos 2024")
-        self._client = w.Text(description="Client", placeholder="for whom, if you like")
-        self._description = w.Text(description="Description", placeholder="what for, if you like")
+        whole = {"continuous_update": False}  # else a click on Save may overtake the last letters
+        self._name = w.Text(description="Name", placeholder="such as Campos 2024", **whole)
+        self._client = w.Text(description="Client", placeholder="for whom, if you like", **whole)
+        self._description = w.Text(description="Description", placeholder="what for, if you like", **whole)
         self._save = parts.button("Save", lambda: run(self._keep()), primary=True)
         self._name.observe(lambda _: self._unsure(), "value")
         self._form = parts.row(self._name, self._client, self._description, self._save)
