@@ -12,6 +12,7 @@ from polars.io.plugins import register_io_source
 from wellprod.export.formats.base import ExportData, Format
 
 _ROW_GROUP = 122_880  # as DuckDB's own
+_ZSTD_LEVEL = 1  # a fifth faster than the usual 3, for a file that is a seventh larger
 
 
 class Parquet(Format):
@@ -44,7 +45,9 @@ def write_parquet(batches: Iterable[pl.DataFrame], schema: dict[str, pl.DataType
             raise
 
     try:
-        register_io_source(source, schema=schema).sink_parquet(path, compression="zstd", row_group_size=_ROW_GROUP)
+        register_io_source(source, schema=schema).sink_parquet(
+            path, compression="zstd", compression_level=_ZSTD_LEVEL, row_group_size=_ROW_GROUP
+        )
     except BaseException as error:
         if not raised and "os error" in str(error):  # polars has its own kind for it, with the number in the text
             raise OSError(str(error)) from None
