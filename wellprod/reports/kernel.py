@@ -25,6 +25,9 @@ class Stopped(Exception):
     """Somebody asked the report to stop."""
 
 
+_QUIET = "--log-level=CRITICAL"  # an idle kernel logs the interrupt that Jupyter ends it with, which cron would mail
+
+
 class _OurPython(KernelSpecManager):  # type: ignore[misc,unused-ignore]
     """Gives the Python that runs us, with some environment, whatever kernels are registered."""
 
@@ -35,7 +38,7 @@ class _OurPython(KernelSpecManager):  # type: ignore[misc,unused-ignore]
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         # Jupyter takes a dollar sign in these for the name of a variable; a password may have one.
         given = {name: value.replace("$", "$$") for name, value in self.environment.items()}
-        return KernelSpec(**get_kernel_dict(), env=given)
+        return KernelSpec(**get_kernel_dict([_QUIET]), env=given)
 
 
 class _Engine(NBClientEngine):  # type: ignore[misc]
