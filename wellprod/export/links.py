@@ -19,7 +19,7 @@ from filelock import FileLock
 from wellprod.address import server_of
 from wellprod.errors import ExportError, UsageError
 from wellprod.export.downloads import exported_file
-from wellprod.export.targets import S3Target, find_target
+from wellprod.export.targets import S3Target, target_of
 from wellprod.jobs import Ledger, Status
 from wellprod.settings import Settings
 from wellprod.text import moment, number
@@ -89,7 +89,7 @@ def export_link(job_id: str, settings: Settings, seconds: int | None = None) -> 
         )
     summary = job.summary or {}
     expires = int(time.time()) + life
-    target = find_target(str(job.parameters.get("output") or f"{settings.downloads_path}/"))
+    target = target_of(job.parameters.get("output"), settings)
     if isinstance(target, S3Target):
         url = target.link(summary["key"], life)
         return Link(job.job_id, summary["file_name"], url, None, url, expires)

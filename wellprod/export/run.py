@@ -24,7 +24,7 @@ from wellprod.export.formats.parquet import write_parquet
 from wellprod.export.layout import Layout
 from wellprod.export.preset import Preset, find_preset
 from wellprod.export.request import ExportRequest
-from wellprod.export.targets import Outgoing, Target, find_target
+from wellprod.export.targets import Outgoing, Target, target_of
 from wellprod.export.work import working_folder
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.log import get_logger
@@ -155,7 +155,7 @@ def run_export(
     ExportError
         The file cannot be written, the selection is empty, or the export was cancelled or took too long.
     """
-    target = find_target(str(request.output or f"{settings.downloads_path}/"))
+    target = target_of(request.output, settings)
     export = _Export(job.job_id, request, target, settings, on_progress or _untold, on_sent or _untold)
     with structlog.contextvars.bound_contextvars(job_id=job.job_id), export.ended():
         return export.run()

@@ -9,6 +9,7 @@ from wellprod.errors import UsageError
 from wellprod.export.targets.base import Outgoing, Target
 from wellprod.export.targets.folder import FileTarget, FolderTarget
 from wellprod.export.targets.s3 import S3Target
+from wellprod.settings import Settings
 
 _SHORT_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")  # what a `Path` makes of an address
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -37,4 +38,15 @@ def find_target(output: str) -> Target:
     return FolderTarget(path) if output.endswith("/") or path.is_dir() else FileTarget(path)
 
 
-__all__ = ["FileTarget", "FolderTarget", "Outgoing", "S3Target", "Target", "find_target"]
+def target_of(output: str | Path | None, settings: Settings) -> Target:
+    """Give the target of an export: that of its output, else the folder of the downloads.
+
+    Raises
+    ------
+    UsageError
+        As for `find_target`.
+    """
+    return find_target(str(output or f"{settings.downloads_path}/"))
+
+
+__all__ = ["FileTarget", "FolderTarget", "Outgoing", "S3Target", "Target", "find_target", "target_of"]
