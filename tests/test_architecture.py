@@ -32,12 +32,14 @@ FLOORS = {
     "text": 1,
     "errors": 1,
     "ahead": 1,
+    "listen": 1,
     "tomlfile": 1,
 }
 SIDEWAYS = {
     ("feed", "settings"),
     ("settings", "errors"),
     ("log", "errors"),
+    ("listen", "errors"),
     ("tomlfile", "errors"),
     ("tomlfile", "log"),
 }

@@ -200,6 +200,23 @@ class Ledger:
         """Give the import that is pending or running, if there is one."""
         return next(iter(self.active_jobs(kind="import")), None)
 
+    def check_idle(self) -> None:
+        """Refuse a further import before anything is done for it.
+
+        Raises
+        ------
+        BusinessRuleViolation
+            An import is pending or running; `details` has rule and job_id.
+        """
+        if self.running_import():
+            raise self._another_import()
+
+    def count(self, *, kind: str) -> int:
+        """Count the jobs of one kind."""
+        with self._reading() as connection:
+            query = sa.select(sa.func.count()).select_from(_jobs).where(_jobs.c.kind == kind)
+            return int(connection.scalar(query) or 0)
+
     def log_path(self, job_id: str) -> Path:
         """Give the file of what a background job logs; there is none for a job that had nothing to say."""
         return self.path.parent / "logs" / f"{job_id}.log"

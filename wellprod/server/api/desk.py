@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
-from fastapi import Depends, Request
-from fastapi.dependencies.utils import get_flat_dependant
-from fastapi.routing import APIRoute
+from fastapi import Depends, Path, Request
 
 from wellprod.errors import StoreBusy
 from wellprod.jobs import Ledger
@@ -71,13 +69,14 @@ def _desk(request: Request) -> Desk:
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]
+JobId = Annotated[str, Path(max_length=64, description="The id of a job, or the first eight characters of it or more")]
 
 
 def known_parameters(request: Request) -> None:
     """Refuse parameters that a route does not have: one that is misspelt would else ask for everything."""
-    route = request.scope["route"]
-    known = {field.alias for field in get_flat_dependant(route.dependant).query_params}
-    if isinstance(route, APIRoute) and (unknown := sorted(set(request.query_params) - known)):
+    described = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    known = {parameter["name"] for parameter in described.get("parameters", ()) if parameter["in"] == "query"}
+    if unknown := sorted(set(request.query_params) - known):
         raise Refused(
             422,
             "VALIDATION_ERROR",
@@ -85,3 +84,9 @@ def known_parameters(request: Request) -> None:
             f"The parameters here are: {', '.join(sorted(known))}." if known else "This route takes none.",
             parameter=unknown[0],
         )
+
+
+def paging(limit: int, offset: int, total: int) -> dict[str, Any]:
+    """Say which part of a list is given, and where the next one begins."""
+    following = offset + limit
+    return {"limit": limit, "offset": offset, "total": total, "next_offset": following if following < total else None}

@@ -19,6 +19,8 @@ from wellprod.errors import WellprodError
 from wellprod.log import get_logger
 
 Data = TypeVar("Data")
+Responses = dict[int | str, dict[str, Any]]
+"""Further answers of a route, by their status, for the schema."""
 
 BUSY_SECONDS = 5
 """What a caller is told to wait before it asks again, where nothing better is known."""
@@ -111,7 +113,7 @@ class Refused(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.failure = Failure(code=code, message=message, next=next, details=details)
+        self.failure = Failure(code=code, message=message, next=next, rule=None, details=details)
         self.headers = dict(headers or {})
 
 
