@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Security
+from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
@@ -17,6 +18,7 @@ Well production: imports, lookups and exports, for programs. Every answer is an 
 `message`, `request_id`, `timestamp`. Rates are calendar-day rates in kbd and MMscf a day, volumes are kbbl and MMscf;
 null means not reported, which is not zero. Times of jobs are seconds since 1970.
 """
+_BEARER = HTTPBearer(auto_error=False, description="The token of the server")  # told here, held by the gate
 _ALWAYS: Responses = {
     401: {"model": Refusal, "description": "Not signed in"},
     422: {"model": Refusal, "description": "A value is not allowed; `error.message` says which, and what is"},
@@ -40,12 +42,12 @@ def create_api(settings: Settings, sign_in: SignIn) -> FastAPI:
         description=_DESCRIPTION,
         redoc_url=None,
         static_url="/docs/assets",
-        responses=_ALWAYS,
         swagger_ui_parameters={"displayRequestDuration": True, "persistAuthorization": False},
     )
     app.state.desk = Desk(settings)
+    app.include_router(system.open_routes)
     for part in (system, imports, records, exports):
-        app.include_router(part.routes)
+        app.include_router(part.routes, dependencies=[Security(_BEARER)], responses=_ALWAYS)
     answer_errors(app)
     app.add_middleware(Gate, sign_in=sign_in)
     if settings.api_allowed_origins:

@@ -74,7 +74,8 @@ JobId = Annotated[str, Path(max_length=64, description="The id of a job, or the 
 
 def known_parameters(request: Request) -> None:
     """Refuse parameters that a route does not have: one that is misspelt would else ask for everything."""
-    described = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    method = "get" if request.method == "HEAD" else request.method.lower()
+    described = request.app.openapi()["paths"][request.scope["route"].path][method]
     known = {parameter["name"] for parameter in described.get("parameters", ()) if parameter["in"] == "query"}
     if unknown := sorted(set(request.query_params) - known):
         raise Refused(

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import compile_path
 from starlette.types import Scope
 
 from wellprod.errors import WellprodError
@@ -194,12 +194,10 @@ def answer_errors(app: FastAPI) -> None:
 
 
 def _methods(request: Request) -> list[str]:
-    """Give the methods that an address takes, over all the routes that have it."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE:
-            found |= route.methods or set()
-    return sorted(found)
+    """Give the methods that an address takes."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    described = request.app.openapi()["paths"].items()
+    return sorted({m.upper() for at, methods in described if compile_path(at)[0].match(path) for m in methods})
 
 
 def _response(scope: Scope, envelope: dict[str, Any], status: int, headers: Mapping[str, str] | None) -> Response:

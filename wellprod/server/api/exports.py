@@ -151,12 +151,9 @@ async def export(request: Request, desk: AtDesk, export_id: JobId) -> Response:
     return answered(request, told, f"The export is {told['status']}.")
 
 
-@routes.api_route(
-    "/exports/{export_id}/file",
-    methods=["GET"],
-    summary="The file of an export",
-    response_class=Response,
-    responses=_FILE_ANSWERS,
+@routes.head("/exports/{export_id}/file", include_in_schema=False)
+@routes.get(
+    "/exports/{export_id}/file", summary="The file of an export", response_class=Response, responses=_FILE_ANSWERS
 )
 async def file(
     request: Request,

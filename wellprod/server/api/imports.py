@@ -228,7 +228,12 @@ def _of_file(desk: Desk, path: Path) -> ImportRequest:
     forget_imported(desk.settings)
     try:
         asked = ImportRequest.from_settings(desk.settings, str(path))
-        dry_run(asked, desk.settings, shown_rows=0)
+        first_page = dry_run(asked, desk.settings, shown_rows=0)
+        if first_page.rows and first_page.profile is None:
+            raise UsageError(
+                "What was sent has rows that hold nothing which a feed profile names.",
+                next="Send records in the shape of a profile: GET /docs shows one, the README how to write your own.",
+            )
     except (FeedError, UsageError) as error:
         path.unlink(missing_ok=True)
         message = error.message.replace(f"The file {path}", "What was sent")

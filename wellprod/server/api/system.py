@@ -5,17 +5,17 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from wellprod.health import check_health
-from wellprod.server.api.desk import AtDesk
+from wellprod.server.api.desk import AtDesk, known_parameters
 from wellprod.server.api.envelope import BUSY_SECONDS, Answer, Refusal, Refused, Responses, answered
 from wellprod.server.api.models import Alive, Health, Index
 from wellprod.store import SCHEMA_VERSION
 
-routes = APIRouter(tags=["system"])
+routes = APIRouter(tags=["system"], dependencies=[Depends(known_parameters)])
+open_routes = APIRouter(tags=["system"], dependencies=[Depends(known_parameters)])
 
 VERSION = version("wellprod")
 
@@ -26,8 +26,8 @@ _NOT_WELL: Responses = {503: {"model": Refusal, "description": "Something is not
 async def index(request: Request) -> Response:
     """Say what answers here."""
     root = request.scope.get("root_path", "")
-    found = [route for route in request.app.routes if isinstance(route, APIRoute) and route.include_in_schema]
-    listed = [f"{method} {route.path}" for route in found for method in sorted(route.methods or ())]
+    described = request.app.openapi()["paths"].items()
+    listed = [f"{method.upper()} {path}" for path, methods in described for method in methods]
     data = {
         "name": "wellprod",
         "version": VERSION,
@@ -66,9 +66,7 @@ async def ready(request: Request, desk: AtDesk) -> Response:
     return await health(request, desk)
 
 
-@routes.get(
-    "/health/live", summary="Whether the server answers", response_model=Answer[Alive], openapi_extra={"security": []}
-)
+@open_routes.get("/health/live", summary="Whether the server answers", response_model=Answer[Alive])
 async def live(request: Request) -> Response:
     """Answer, also to those who are not signed in."""
     return answered(request, {"alive": True}, "The server answers.")
