@@ -5,6 +5,7 @@ WellprodError                      exit code 1
 │   ├── SettingsError              a WELLPROD_* setting
 │   ├── ProfileError               a feed profile
 │   ├── PresetError                an export preset
+│   ├── TooLarge                   a file or a request above a limit
 │   └── SelectionError             a saved selection, a field, well or month that is not there
 │       └── NotInStore             a field or well that has no record
 ├── FeedError                      the source of records
@@ -112,6 +113,12 @@ class ProfileError(UsageError):
 
 class PresetError(UsageError):
     """An export preset is wrong or unknown."""
+
+
+class TooLarge(UsageError):
+    """A file or a request is above a limit."""
+
+    code = "TOO_LARGE"
 
 
 class SelectionError(UsageError):
