@@ -27,7 +27,7 @@ from wellprod.schema import RECORD
 from wellprod.server.api.desk import AtDesk, Desk, JobId, known_parameters
 from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered
 from wellprod.server.api.files import FileAnswer
-from wellprod.server.api.models import Export, ExportStarted, Task
+from wellprod.server.api.models import MONTH, Export, ExportStarted, Task
 from wellprod.settings import Settings
 
 FORMER_STATUS = {
@@ -39,7 +39,6 @@ FORMER_STATUS = {
 }
 """The states of a job in the words of the former service, which had none for one that was stopped."""
 
-MONTH = "^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Month = Annotated[str, Field(pattern=MONTH, examples=["2024-01"])]
 

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MONTH = "^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"
+"""A month, for the schema."""
+
 JobState = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 TaskState = Literal["pending", "processing", "completed", "failed"]
 Epoch = Annotated[float | None, Field(description="Seconds since 1970, UTC", examples=[1795257000.0])]
@@ -216,6 +219,7 @@ class Well(Extent):
     well_code: int = Field(examples=[126])
     well_reference: str | None = Field(examples=["9-BUZ-40-RJS"])
     well_name: str | None
+    field_code: int = Field(description="Of the latest month", examples=[12])
     field_name: str | None = Field(examples=["Búzios"])
     data_source: str = Field(examples=["ANP"])
 
@@ -240,7 +244,7 @@ class WellAnswer(BaseModel):
 
 
 class FieldAnswer(BaseModel):
-    """A field, a part of its wells, and a part of its records where they were asked for."""
+    """A field, its wells, and its records where they were asked for; `paging` is of the records, else of the wells."""
 
     field: Field_
     wells: list[Well]
