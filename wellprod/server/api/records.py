@@ -84,7 +84,8 @@ async def field(
 ) -> Response:
     """Give a field and what it produced so far, with its wells, the one with the most oil first, or its records.
 
-    The months choose the records, and the wells that have any; what a well produced is then of these months.
+    The months choose the records, and the wells that have any; what a well produced is then of these months. With
+    records the list of wells is not paged: it has at most `limit` of them, those with the most oil.
     """
 
     def look(reading: Reading) -> dict[str, Any]:
