@@ -75,6 +75,25 @@ class Ledger:
         )
         self._is_made = False
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the file open while the block lasts, which makes all that many callers do with it several times faster.
+
+        SQLite else folds its log into the file whenever the last connection closes.
+
+        Raises
+        ------
+        JobError
+            The file cannot be made or opened.
+        """
+        with self._explaining():
+            self._make()
+            connection = self._engine.connect()
+            connection.execute(sa.select(_jobs.c.job_id).limit(1)).all()
+            connection.rollback()
+        with connection:
+            yield
+
     def create(self, kind: str, parameters: Mapping[str, Any], *, status: Status = Status.RUNNING) -> Job:
         """Enter a job: RUNNING in this process, or PENDING until the process that is to run it claims it.
 
