@@ -83,7 +83,7 @@ def known_parameters(request: Request) -> None:
             "VALIDATION_ERROR",
             f"There is no parameter {unknown[0]!r}.",
             f"The parameters here are: {', '.join(sorted(known))}." if known else "This route takes none.",
-            parameter=unknown[0],
+            details={"parameter": unknown[0]},
         )
 
 

@@ -109,11 +109,12 @@ class Refused(Exception):
         next: str = "",
         *,
         headers: Mapping[str, str] | None = None,
-        **details: Any,
+        rule: str | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.failure = Failure(code=code, message=message, next=next, rule=None, details=details)
+        self.failure = Failure(code=code, message=message, next=next, rule=rule, details=dict(details or {}))
         self.headers = dict(headers or {})
 
 
@@ -148,9 +149,7 @@ def refusal_from(error: Mapping[str, Any]) -> Refused:
     if status in (409, 503) and code != "EXPORT_ERROR":
         told.setdefault("retry_after_seconds", BUSY_SECONDS)
         headers["Retry-After"] = str(told["retry_after_seconds"])
-    refusal = Refused(status, code, message, advice, headers=headers, **told)
-    refusal.failure.rule = rule
-    return refusal
+    return Refused(status, code, message, advice, headers=headers, rule=rule, details=told)
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -172,7 +171,7 @@ def answer_errors(app: FastAPI) -> None:
         given = "" if first["type"] in ("missing", "json_invalid") else f" (given: {str(first.get('input'))[:80]!r})"
         message = f"{name} is not allowed: {first['msg']}{given}."
         advice = "The documentation at /docs says what each route takes."
-        refusal = Refused(422, "VALIDATION_ERROR", message, advice, parameter=name)
+        refusal = Refused(422, "VALIDATION_ERROR", message, advice, details={"parameter": name})
         return refused(request.scope, refusal)
 
     @app.exception_handler(HTTPException)

@@ -52,8 +52,7 @@ async def health(request: Request, desk: AtDesk) -> Response:
             f"The workbench is not well: {'; '.join(check.finding for check in failed)}",
             "See to it, then ask again.",
             headers={"Retry-After": str(BUSY_SECONDS)},
-            healthy=False,
-            **data,
+            details={"healthy": False, **data},
         )
     return answered(request, {"healthy": True, **data}, "All is well.")
 
