@@ -173,6 +173,11 @@ class Settings(BaseSettings):
         return self.home / "downloads"
 
     @property
+    def shelf_path(self) -> Path:
+        """The folder of the files that are made once for each selection and state of the records."""
+        return self.home / "shelf"
+
+    @property
     def work_path(self) -> Path:
         """The folder of what exports need only while they run."""
         return self.home / "work"

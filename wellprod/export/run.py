@@ -24,6 +24,7 @@ from wellprod.export.formats.parquet import write_parquet
 from wellprod.export.layout import Layout
 from wellprod.export.preset import Preset, find_preset
 from wellprod.export.request import ExportRequest
+from wellprod.export.shelf import clear_shelf, settle, shelf_name
 from wellprod.export.targets import Outgoing, Target, target_of
 from wellprod.export.work import working_folder
 from wellprod.jobs import Job, Ledger, Status
@@ -185,6 +186,7 @@ class _Export:
         self.written = self.total = 0
         self.began = time.monotonic()
         self.layout: Layout | None = None
+        self.shelf_name = ""
         self._ahead: ReadAhead[pl.DataFrame] | None = None
 
     def run(self) -> ExportResult:
@@ -199,10 +201,15 @@ class _Export:
                 part = working.enter_context(self.target.receiving(key, folder))
                 self.request.form.write(self._data(production, extension, folder), part)
             self._check()  # the store is free for others from here
+            if self.shelf_name:
+                key = f"{self.shelf_name}.{extension}"
+                settle(part)
             place = self.target.place(key)
             file_name = self.request.file_name(extension) if place.endswith(key) else PurePath(place).name
             written, sha256 = part.stat().st_size, _sha256(part)
             self.target.put(part, Outgoing(key, file_name, written, sha256, self._seconds_left, self._sent_of(written)))
+        if self.shelf_name:
+            clear_shelf(Path(place))
         if self.layout:
             self.warnings += self.layout.notices
         result = ExportResult(
@@ -279,6 +286,8 @@ class _Export:
         store = Store(self.settings.store_path, self.settings.store_wait_seconds)
         with store.read(limits) as reading, self._interrupted_on_end(reading):
             condition = self.request.selection.condition(reading)
+            if self.request.shelf_name:  # the records may have changed since it was asked for
+                self.shelf_name = shelf_name(reading, condition)
             if preset := preset_of(self.request, self.settings):
                 self.layout = Layout(preset, reading, condition, is_text=self.request.form.is_text)
             if not is_slow:
