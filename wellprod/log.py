@@ -16,7 +16,7 @@ REQUEST_ID = "request_id"
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return redact(value)
+        return redact(value).rstrip()
     if isinstance(value, dict):
         return {name: _clean(inner) for name, inner in value.items()}
     return [_clean(inner) for inner in value] if isinstance(value, list | tuple) else value
@@ -65,7 +65,7 @@ def take_over_logging(level: str, form: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_STEPS,
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *_STEPS],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(form)],
         )
     )
