@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from tests.api import start_api
 from tests.browser import browser, visitor
 from tests.lab import start_lab
 from wellprod.settings import PREFIX, Settings, load_settings
 
-__all__ = ["browser", "start_lab", "visitor"]  # fixtures
+__all__ = ["browser", "start_api", "start_lab", "visitor"]  # fixtures
 
 ANP_WELLS = Path(__file__).parents[2] / "shared" / "data" / "anp_wells.json"
 

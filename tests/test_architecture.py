@@ -11,10 +11,11 @@ import wellprod
 
 PACKAGE = Path(wellprod.__file__).parent
 FLOORS = {
-    "cli": 6,
-    "pages": 5,
-    "workbench": 5,
-    "server": 5,
+    "cli": 7,
+    "pages": 6,
+    "workbench": 6,
+    "server": 6,
+    "resume": 5,
     "export": 4,
     "ingest": 3,
     "analysis": 3,
@@ -32,6 +33,7 @@ FLOORS = {
     "text": 1,
     "errors": 1,
     "ahead": 1,
+    "listen": 1,
     "tomlfile": 1,
 }
 SIDEWAYS = {
@@ -39,6 +41,7 @@ SIDEWAYS = {
     ("settings", "errors"),
     ("log", "errors"),
     ("metrics", "health"),
+    ("listen", "errors"),
     ("tomlfile", "errors"),
     ("tomlfile", "log"),
 }

@@ -5,7 +5,9 @@ WellprodError                      exit code 1
 │   ├── SettingsError              a WELLPROD_* setting
 │   ├── ProfileError               a feed profile
 │   ├── PresetError                an export preset
+│   ├── TooLarge                   a file or a request above a limit
 │   └── SelectionError             a saved selection, a field, well or month that is not there
+│       └── NotInStore             a field or well that has no record
 ├── FeedError                      the source of records
 │   ├── FeedUnreachable            no answer, or none in time
 │   ├── FeedRefused                an HTTP status that says no
@@ -113,8 +115,20 @@ class PresetError(UsageError):
     """An export preset is wrong or unknown."""
 
 
+class TooLarge(UsageError):
+    """A file or a request is above a limit."""
+
+    code = "TOO_LARGE"
+
+
 class SelectionError(UsageError):
     """A saved selection is not there or wrong, or a selection names a field, well or month that is not there."""
+
+
+class NotInStore(SelectionError):
+    """The store has no record of a field or well, by code or by name."""
+
+    code = "NOT_FOUND"
 
 
 class FeedError(WellprodError):

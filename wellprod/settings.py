@@ -102,7 +102,15 @@ class Settings(BaseSettings):
     export_link_seconds: int = Field(3600, ge=1, le=604_800, description="Life of a link to an exported file")
     export_after_import: bool = Field(False, description="Refresh `wells_prod.csv` after each completed import")
 
-    upload_limit_mb: int = Field(2048, ge=1, description="Largest file taken from a browser, in MB")
+    upload_limit_mb: int = Field(2048, ge=1, description="Largest file taken from a browser or a program, in MB")
+
+    api_token: SecretStr | None = Field(
+        None, description="Bearer token of the REST API; `serve` makes one for its own life if unset"
+    )
+    api_wait_seconds: float = Field(5.0, gt=0, description="Longest wait of the REST API for the store, then 503")
+    api_allowed_origins: Names = Field(
+        (), description="Origins of web pages that may call the REST API: `https://host:port`, comma between them"
+    )
     reports_kept: int = Field(24, ge=1, description="Runs of each report to keep, notebook and HTML; older ones go")
     report_notify: SecretStr | None = Field(
         None, description="Where to send a message about a report: Apprise addresses, comma between them"
@@ -132,7 +140,7 @@ class Settings(BaseSettings):
             raise ValueError(f"page size {page_size} is not allowed; it must be from 1 to 5000")
         return page_size
 
-    @field_validator("feed_token", "feed_api_key")
+    @field_validator("feed_token", "feed_api_key", "api_token")
     @classmethod
     def _fit_for_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
         text = secret.get_secret_value().strip() if secret else ""

@@ -20,7 +20,6 @@ from wellprod.export import (
     Link,
     export_link,
     export_records,
-    resume_export,
     trigger_export,
 )
 from wellprod.ingest import (
@@ -29,11 +28,11 @@ from wellprod.ingest import (
     ImportSummary,
     Progress,
     dry_run,
-    resume_import,
     start_import,
     trigger_import,
 )
 from wellprod.jobs import Job, Jobs, Ledger
+from wellprod.resume import resume_job
 from wellprod.settings import load_settings
 from wellprod.store import Store
 from wellprod.text import html_pairs, size
@@ -347,10 +346,7 @@ class Workbench:
         BusinessRuleViolation
             It runs, or another import does.
         """
-        job = self.ledger.get(job_id)
-        if job.kind == "export":
-            return resume_export(job.job_id, self.settings)
-        return resume_import(job.job_id, self.settings)
+        return resume_job(job_id, self.settings)
 
     def rejects(self, job_id: str) -> pl.DataFrame:
         """Give the rows that an import could not store: reason, page, row_number (from 0), raw_row (JSON text)."""

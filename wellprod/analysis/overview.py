@@ -106,15 +106,17 @@ def overview(reading: Reading) -> Overview:
     )
 
 
-def field_totals(reading: Reading) -> pl.DataFrame:
+def field_totals(reading: Reading, condition: Condition = ("TRUE", ())) -> pl.DataFrame:
     """Give each field, the one with the most oil first: field_code, field_name, data_source, wells, and its extent.
 
     The extent is months, first_month, last_month (first days of months), cum_oil_kbbl, cum_gas_mmscf, cum_water_kbbl.
     """
+    where, parameters = condition
     return reading.table(
         "SELECT field_code, max_by(field_name, production_period) AS field_name, data_source,"
-        f" count(DISTINCT well_code) AS wells, {_EXTENT} FROM production GROUP BY data_source, field_code"
-        " ORDER BY cum_oil_kbbl DESC NULLS LAST, field_code, data_source"
+        f" count(DISTINCT well_code) AS wells, {_EXTENT} FROM production WHERE {where} GROUP BY data_source, field_code"
+        " ORDER BY cum_oil_kbbl DESC NULLS LAST, field_code, data_source",
+        parameters,
     )
 
 
@@ -129,12 +131,21 @@ def well_totals(reading: Reading, selection: Selection | None = None) -> pl.Data
     SelectionError
         A field or well is not in the store.
     """
-    condition, parameters = (selection or Selection()).condition(reading)
-    names = ", ".join(f"max_by({n}, production_period) AS {n}" for n in ("well_reference", "well_name", "field_name"))
+    return totals_by_well(reading, (selection or Selection()).condition(reading)).drop("field_code")
+
+
+def totals_by_well(
+    reading: Reading, condition: Condition, *, limit: int | None = None, offset: int = 0
+) -> pl.DataFrame:
+    """Give the wells that have records which meet a condition as `well_totals` does, with their latest field_code."""
+    where, parameters = condition
+    latest = ("well_reference", "well_name", "field_code", "field_name")
+    names = ", ".join(f"max_by({name}, production_period) AS {name}" for name in latest)
     return reading.table(
-        f"SELECT well_code, {names}, data_source, {_EXTENT} FROM production WHERE {condition}"
-        " GROUP BY data_source, well_code ORDER BY cum_oil_kbbl DESC NULLS LAST, well_code, data_source",
-        parameters,
+        f"SELECT well_code, {names}, data_source, {_EXTENT} FROM production WHERE {where}"
+        " GROUP BY data_source, well_code ORDER BY cum_oil_kbbl DESC NULLS LAST, well_code, data_source"
+        " LIMIT ? OFFSET ?",
+        [*parameters, limit, offset],
     )
 
 

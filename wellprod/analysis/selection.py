@@ -12,7 +12,7 @@ from unicodedata import category
 
 import polars as pl
 
-from wellprod.errors import SelectionError
+from wellprod.errors import NotInStore, SelectionError
 from wellprod.schema import RECORD
 from wellprod.store import Reading
 from wellprod.text import html_pairs
@@ -117,28 +117,44 @@ class Selection:
     def _repr_html_(self) -> str:
         return html_pairs(self.as_pairs())
 
-    def condition(self, reading: Reading) -> Condition:
+    def condition(self, reading: Reading, *, data_source: str | None = None) -> Condition:
         """Give the SQL condition on `production` and its parameters.
+
+        Parameters
+        ----------
+        data_source
+            The one source in which fields and wells are looked for; None for all.
 
         Raises
         ------
-        SelectionError
+        NotInStore
             A field or well is not in the store; the message names the nearest ones.
         """
         parts: list[str] = []
         parameters: list[Any] = []
         for kind, given, names in (("field", self.fields, _FIELD_NAMES), ("well", self.wells, _WELL_NAMES)):
             if given:
-                keys = sorted({key for text in given for key in _keys(reading, kind, text, names)})
+                keys = sorted({key for text in given for key in _keys(reading, kind, text, names, data_source)})
                 codes = sorted({code for _, code in keys})  # found ten times as fast as pairs
                 parts.append(f"{kind}_code IN ({', '.join('?' * len(codes))})")
                 parts.append(f"(data_source, {kind}_code) IN ({', '.join(['(?, ?)'] * len(keys))})")
                 parameters += [*codes, *(value for key in keys for value in key)]
-        for sign, text in ((">=", self.first_month), ("<=", self.last_month)):
-            if month := _month(text):
-                parts.append(f"production_period {sign} ?")
-                parameters.append(month)
-        return " AND ".join(parts) or "TRUE", parameters
+        return all_of((" AND ".join(parts), parameters), self.in_months)
+
+    @property
+    def in_months(self) -> Condition:
+        """The part of the condition that its months make."""
+        months = ((">=", _month(self.first_month)), ("<=", _month(self.last_month)))
+        given = [(f"production_period {sign} ?", month) for sign, month in months if month]
+        return " AND ".join(part for part, _ in given) or "TRUE", [month for _, month in given]
+
+
+def all_of(*conditions: Condition) -> Condition:
+    """Give the condition that all of these make."""
+    parts = [part for part, _ in conditions if part not in ("", "TRUE")]
+    return " AND ".join(f"({part})" for part in parts) or "TRUE", [
+        value for _, values in conditions for value in values
+    ]
 
 
 def check_name(name: str) -> None:
@@ -181,21 +197,47 @@ def selected_records(reading: Reading, selection: Selection) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=RECORD), *batches])
 
 
-def _keys(reading: Reading, kind: str, text: str, names: tuple[str, ...]) -> list[tuple[str, int]]:
+def _keys(
+    reading: Reading, kind: str, text: str, names: tuple[str, ...], data_source: str | None
+) -> list[tuple[str, int]]:
     """Give the data sources and codes that a code, in whichever source, or a name stands for."""
-    query = f"SELECT DISTINCT data_source, {kind}_code FROM production WHERE "
+    within, source = ("data_source = ? AND", [data_source]) if data_source is not None else ("", [])
+    query = f"SELECT DISTINCT data_source, {kind}_code FROM production WHERE {within}"
+    if (code := _code(text)) is not None and (
+        keys := reading.table(f"{query} {kind}_code = ?", [*source, code]).rows()
+    ):
+        return keys
     named = " OR ".join(f"lower({name}) = lower(?)" for name in names)
-    for asked, values in ((f"{kind}_code::VARCHAR = ?", [text]), (named, [text] * len(names))):
-        if keys := reading.table(query + asked, values).rows():
-            return keys
+    if keys := reading.table(f"{query} ({named})", [*source, *[text] * len(names)]).rows():
+        return keys
     known = reading.table(
-        " UNION ".join(f"SELECT DISTINCT {name} AS name FROM production WHERE {name} IS NOT NULL" for name in names)
+        " UNION ".join(
+            f"SELECT DISTINCT {name} AS name FROM production WHERE {within} {name} IS NOT NULL" for name in names
+        ),
+        source * len(names),
     )["name"].to_list()
-    near = nearest(text, known)
-    there = f"Give a {kind} code or name that is there, such as {', '.join(sorted(known)[:3])}."
-    raise SelectionError(
-        f"There is no {kind} {text!r} in the store.", next=f"Near to it: {', '.join(near)}." if near else there
+    raise NotInStore(
+        f"There is no {kind} {text!r} in {'the store' if data_source is None else f'the data source {data_source!r}'}.",
+        next=_advice(reading, kind, text, known),
     )
+
+
+def _advice(reading: Reading, kind: str, text: str, known: list[str]) -> str:
+    """Say what to give in place of a name or code that is not there."""
+    if near := nearest(text, known):
+        return f"Near to it: {', '.join(near)}."
+    if known:
+        return f"Give a {kind} code or name that is there, such as {', '.join(sorted(known)[:3])}."
+    sources = reading.table("SELECT DISTINCT data_source FROM production ORDER BY data_source")["data_source"]
+    if sources.is_empty():
+        return "Import a feed first: wellprod import URL, or wellprod demo."
+    return f"Give a {kind} code that is there. Data sources: {', '.join(sources)}."
+
+
+def _code(text: str) -> int | None:
+    """Give the number that is written so and not otherwise, where it can be a code."""
+    code = int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else None
+    return code if code is not None and str(code) == text and abs(code) < 2**63 else None
 
 
 def _month(text: str | None) -> date | None:

@@ -103,14 +103,11 @@ def jobs_cancel(job_id: str, as_json: AsJson = False) -> int:
 @commands.command("resume")
 def jobs_resume(job_id: str, background: Background = False, as_json: AsJson = False) -> int:
     """Go on with a stopped or killed job: an import at the page after the last one stored, an export from its start."""
-    from wellprod.export import trigger_export_again
-    from wellprod.ingest import trigger_resume
-    from wellprod.jobs import Ledger
+    from wellprod.resume import trigger_job_again
 
     settings = read_settings()
     if background:
-        trigger = trigger_export_again if Ledger(settings.jobs_path).get(job_id).kind == "export" else trigger_resume
-        return work.end_trigger(trigger(job_id, settings), settings, as_json)
+        return work.end_trigger(trigger_job_again(job_id, settings), settings, as_json)
     return work.resume(job_id, settings, as_json)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 from threading import Thread
 
 import uvicorn
@@ -15,7 +13,7 @@ from starlette.applications import Starlette
 
 from wellprod.demo.documents import ENTITY_SET
 from wellprod.demo.service import ROOT
-from wellprod.errors import UsageError
+from wellprod.listen import address_of, listen
 
 
 def serve(app: Starlette, host: str, port: int, ready: Callable[[str], None] | None = None) -> None:
@@ -28,9 +26,9 @@ def serve(app: Starlette, host: str, port: int, ready: Callable[[str], None] | N
     UsageError
         The port is in use or not allowed, or the host is not of this machine.
     """
-    with _listen(host, port) as listener:
+    with listen(host, port) as listener:
         if ready is not None:
-            ready(_url(listener))
+            ready(_records_at(listener))
         _Server(app).run(sockets=[listener])
 
 
@@ -41,12 +39,12 @@ def running(app: Starlette) -> Iterator[str]:
     Requests that are still without an answer at the end lose their connection.
     """
     server = _Server(app)
-    with _listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         # The socket listens already: what connects before the thread is ready waits, and is served.
         thread = Thread(target=server.run, args=([listener],), name="wellprod demo feed", daemon=True)
         thread.start()
         try:
-            yield _url(listener)
+            yield _records_at(listener)
         finally:
             server.should_exit = True
             thread.join()
@@ -80,26 +78,5 @@ def _no_cuts(record: logging.LogRecord) -> bool:
     return "without completing response" not in record.getMessage()
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=128)
-    except OverflowError:
-        problem = f"Port {port} is not allowed; ports are from 0 to 65535."
-    except OSError as error:
-        reason = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        problem = f"Cannot listen on port {port} of {host}: {reason}."
-    else:
-        # Else each small answer waits 40 ms for the client's acknowledgement of its headers.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
-    raise UsageError(problem, next="Choose another port, or 0 for any free one.")
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    address = ip_address(host)
-    if address.is_unspecified:
-        address = ip_address("127.0.0.1" if address.version == 4 else "::1")
-    shown = f"[{address}]" if address.version == 6 else str(address)
-    return f"http://{shown}:{port}{ROOT}{ENTITY_SET}"
+def _records_at(listener: socket.socket) -> str:
+    return f"{address_of(listener)}{ROOT}{ENTITY_SET}"

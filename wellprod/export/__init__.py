@@ -1,7 +1,7 @@
 """The verb `export`: records of the store into a file that people hand around."""
 
 from wellprod.export.downloads import delete_download, download_file, downloads, exported_file, is_for_fetching
-from wellprod.export.formats import FORMATS
+from wellprod.export.formats import FORMATS, FORMER_NAMES
 from wellprod.export.layout import Layout
 from wellprod.export.links import Link, check_link, export_link
 from wellprod.export.preset import Preset, load_presets
@@ -12,6 +12,7 @@ from wellprod.export.status import export_status
 
 __all__ = [
     "FORMATS",
+    "FORMER_NAMES",
     "ExportRequest",
     "ExportResult",
     "Layout",

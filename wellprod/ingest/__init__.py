@@ -5,14 +5,18 @@ from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.run import StopRequest, run_import
 from wellprod.ingest.start import resume_import, start_import, trigger_import, trigger_resume
 from wellprod.ingest.summary import ImportSummary, Progress
+from wellprod.ingest.uploads import Arrival, check_upload, forget_imported
 
 __all__ = [
+    "Arrival",
     "DryRun",
     "ImportRequest",
     "ImportSummary",
     "Progress",
     "StopRequest",
+    "check_upload",
     "dry_run",
+    "forget_imported",
     "resume_import",
     "run_import",
     "start_import",

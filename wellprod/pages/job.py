@@ -9,10 +9,9 @@ from typing import Any
 import ipywidgets as w
 
 from wellprod.errors import JobNotFound
-from wellprod.export import trigger_export_again
-from wellprod.ingest import trigger_resume
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.pages import parts
+from wellprod.resume import trigger_job_again
 from wellprod.settings import Settings
 from wellprod.text import duration, moment, number, size
 
@@ -86,8 +85,7 @@ class JobPanel(w.VBox):
 
     def _on_resume(self) -> None:
         if self.job_id:
-            resume = trigger_resume if self.ledger.get(self.job_id).kind == "import" else trigger_export_again
-            resume(self.job_id, self.settings)
+            trigger_job_again(self.job_id, self.settings)
             self.refresh()
 
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import re
-import shutil
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
-from wellprod.errors import ExportError, JobNotFound, UsageError, WellprodError
+from wellprod.errors import ExportError, JobNotFound, TooLarge, UsageError, WellprodError
 from wellprod.export import check_link, exported_file
+from wellprod.ingest import Arrival, check_upload
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.server.door import Door, Refusal
-from wellprod.text import attachment, size
+from wellprod.text import attachment
 
 _PLAIN_JSON_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*\.json", re.IGNORECASE)
 _NAME_BYTES = 200
 _SHORT_BYTES = 1_000_000
-_LEFT_SECONDS = 24 * 3600.0  # what a killed server left of an upload goes after a day
 
 
 class ExportDoor(Door, web.StaticFileHandler):
@@ -104,30 +101,6 @@ class ExportDoor(Door, web.StaticFileHandler):
         self.set_header("Cache-Control", "no-cache")
 
 
-class _Arrival:
-    """A file on its way in, under a temporary name until it is whole."""
-
-    def __init__(self, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for left in target.parent.glob(".*.part"):
-            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
-                left.unlink(missing_ok=True)
-        self.target = target
-        self._part = NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".part", delete=False)  # noqa: SIM115
-        self.write = self._part.write
-
-    def keep(self) -> None:
-        """Give the file its name."""
-        self._part.close()
-        Path(self._part.name).replace(self.target)
-
-    def drop(self) -> None:
-        """Leave nothing behind."""
-        with suppress(OSError):  # a full disk also refuses what is still in the buffer
-            self._part.close()
-        Path(self._part.name).unlink(missing_ok=True)
-
-
 @web.stream_request_body
 class UploadDoor(Door):
     """PUT /wellprod/uploads/NAME.json: a file from the browser into the uploads folder.
@@ -136,8 +109,8 @@ class UploadDoor(Door):
     cannot read a refusal.
     """
 
-    _arrival: _Arrival | None = None
-    _failure: OSError | None = None
+    _arrival: Arrival | None = None
+    _failure: WellprodError | None = None
     _refusal: Refusal | None = None  # of a short body, which is read past so that the answer surely arrives
 
     async def prepare(self) -> None:  # type: ignore[override]
@@ -152,26 +125,23 @@ class UploadDoor(Door):
         if length is None:
             raise Refusal(411, "The size of the file is not given.", "Send it with Content-Length.")
         try:
-            target = self._target(self.path_args[0], length)
+            name = self._accepted(self.path_args[0], length)
         except Refusal as refusal:
             if not _is_short(length):
                 raise
             self._refusal = refusal
             return
         self.request.connection.set_max_body_size(int(length))  # type: ignore[union-attr]
-        try:
-            self._arrival = _Arrival(target)
-        except OSError as error:
-            raise _unwritable(error) from None
+        with _refusing():
+            self._arrival = Arrival(self.workbench, name, length=int(length))
 
     def data_received(self, chunk: bytes) -> None:
         """Write a piece of the body; after a failure the rest is read past, so that the answer can be."""
         if self._failure is None and self._arrival:
             try:
                 self._arrival.write(chunk)
-            except OSError as error:
+            except WellprodError as error:
                 self._failure = error
-                self._arrival.drop()
 
     @web.authenticated
     @authorized
@@ -180,21 +150,17 @@ class UploadDoor(Door):
         if self._refusal:
             raise self._refusal
         assert self._arrival  # noqa: S101 - `prepare` has refused otherwise
-        try:
+        with _refusing():
             if self._failure:
                 raise self._failure
-            self._arrival.keep()
-        except OSError as error:
-            self._arrival.drop()
-            raise _unwritable(error) from None
-        target = self._arrival.target
+            target = self._arrival.keep()
         self.finish({"name": target.name, "path": str(target), "size_bytes": target.stat().st_size})
 
     @web.authenticated
     @authorized
     async def get(self, name: str) -> None:
         """Say whether a file of that name and size would be taken."""
-        self._target(name, self.get_query_argument("size", "0"))
+        self._accepted(name, self.get_query_argument("size", "0"))
         self.set_status(204)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -209,35 +175,29 @@ class UploadDoor(Door):
             self._arrival.drop()
         super().on_connection_close()
 
-    def _target(self, name: str, length: str) -> Path:
-        """Give where the file goes, or refuse it."""
+    def _accepted(self, name: str, length: str) -> str:
+        """Give the name of a file that would be taken, or refuse it."""
         if not _PLAIN_JSON_NAME.fullmatch(name) or len(name.encode()) > _NAME_BYTES:
             raise Refusal(
                 400, f"{name[:80]!r} is not allowed as the name of a feed.", "Choose a .json file with a plain name."
             )
         if not (length.isascii() and length.isdigit()):
             raise Refusal(400, f"{length[:80]!r} is no size.", "Give it in bytes.")
-        folder, limit = self.workbench.uploads_path, self.workbench.upload_limit_mb * 1_000_000
-        if int(length) > limit:
-            raise Refusal(
-                413,
-                f"{name} has {size(int(length))}; up to {size(limit)} are taken.",
-                "Raise WELLPROD_UPLOAD_LIMIT_MB, or import it with: wellprod import FILE",
-            )
-        free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
-        if int(length) > free:
-            raise Refusal(507, f"{name} has {size(int(length))}; only {size(free)} are free.", "Make room on the disk.")
-        return folder / name
+        with _refusing():
+            check_upload(self.workbench, int(length), name)
+        return name
 
 
 def _is_short(length: str) -> bool:
     return length.isascii() and length.isdigit() and int(length) <= _SHORT_BYTES
 
 
-def _unwritable(error: OSError) -> Refusal:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return Refusal(
-        507 if full else 500,
-        f"The file cannot be kept: {error.strerror or error}. Nothing of it is left.",
-        "Make room on the disk." if full else "Give the server the right to write in its uploads folder.",
-    )
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Answer with a refusal what a file cannot be taken for."""
+    try:
+        yield
+    except TooLarge as error:
+        raise Refusal(413, error.message, error.next) from None
+    except WellprodError as error:
+        raise Refusal(507, error.message, error.next) from None

@@ -1,0 +1,127 @@
+"""Files that a browser or a program sends: under a temporary name until they are whole, never whole in memory."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from uuid import uuid4
+
+from wellprod.errors import StoreFull, TooLarge
+from wellprod.jobs import Ledger, Status
+from wellprod.settings import Settings
+from wellprod.text import size
+
+_SENT = "sent-"  # by a program, which gives no name
+_JOBS_LOOKED_AT = 200
+_LEFT_SECONDS = 24 * 3600.0  # what a killed server left of an upload goes after a day
+
+
+class Arrival:
+    """A file on its way into `uploads_path`.
+
+    Parameters
+    ----------
+    name
+        What it is to be called: a plain name, which the caller has checked; None for one of our own.
+
+    Raises
+    ------
+    TooLarge
+        It is larger than `upload_limit_mb`; so for `write`.
+    StoreFull
+        The disk has no room for it, or the folder cannot be written; so for `write` and `keep`.
+    """
+
+    def __init__(self, settings: Settings, name: str | None = None, *, length: int = 0) -> None:
+        self._limit = settings.upload_limit_mb * 1_000_000
+        self._size = 0
+        self.target = settings.uploads_path / (name or f"{_SENT}{uuid4()}.json")
+        check_upload(settings, length, name)
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            _clear_left(self.target.parent)
+            self._part = NamedTemporaryFile(  # noqa: SIM115
+                dir=self.target.parent, prefix=".", suffix=".part", delete=False
+            )
+        except OSError as failure:
+            raise _unwritable(failure) from None
+
+    def write(self, chunk: bytes) -> None:
+        """Take a piece of it; after a failure nothing is left."""
+        self._size += len(chunk)
+        try:
+            if self._size > self._limit:
+                raise _too_large("What came of the file", self._size, self._limit)
+            self._part.write(chunk)
+        except OSError as failure:
+            self.drop()
+            raise _unwritable(failure) from None
+        except TooLarge:
+            self.drop()
+            raise
+
+    def keep(self) -> Path:
+        """Give it its name, now that it is whole, and say where it lies."""
+        try:
+            self._part.close()
+            return Path(self._part.name).replace(self.target)
+        except OSError as failure:
+            self.drop()
+            raise _unwritable(failure) from None
+
+    def drop(self) -> None:
+        """Leave nothing behind."""
+        with suppress(OSError):  # a full disk also refuses what is still in the buffer
+            self._part.close()
+        Path(self._part.name).unlink(missing_ok=True)
+
+
+def check_upload(settings: Settings, length: int, name: str | None = None) -> None:
+    """Refuse a file of `length` bytes that would not be taken, before any of it is sent.
+
+    Raises
+    ------
+    TooLarge, StoreFull
+        It is larger than the limit, or than the disk has room for.
+    """
+    limit, folder, what = settings.upload_limit_mb * 1_000_000, settings.uploads_path, name or "The file"
+    if length > limit:
+        raise _too_large(what, length, limit)
+    free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
+    if length > free:
+        raise StoreFull(f"{what} has {size(length)}; only {size(free)} are free.", next="Make room on the disk.")
+
+
+def forget_imported(settings: Settings) -> None:
+    """Delete the files that programs sent and whose import is done; the others may still be resumed."""
+    if sent := list(settings.uploads_path.glob(f"{_SENT}*.json")):
+        jobs = Ledger(settings.jobs_path).jobs(kind="import", limit=_JOBS_LOOKED_AT)
+        done = {job.parameters.get("source") for job in jobs if job.status == Status.COMPLETED}
+        for path in sent:
+            if str(path) in done:
+                path.unlink(missing_ok=True)
+
+
+def _clear_left(folder: Path) -> None:
+    for left in folder.glob(".*.part"):
+        if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+            left.unlink(missing_ok=True)
+
+
+def _too_large(what: str, length: int, limit: int) -> TooLarge:
+    return TooLarge(
+        f"{what} has {size(length)}; up to {size(limit)} are taken.",
+        next="Raise WELLPROD_UPLOAD_LIMIT_MB, or import it with: wellprod import FILE",
+    )
+
+
+def _unwritable(failure: OSError) -> StoreFull:
+    full = failure.errno in (errno.ENOSPC, errno.EDQUOT)
+    return StoreFull(
+        f"The file cannot be kept: {failure.strerror or failure}. Nothing of it is left.",
+        next="Make room on the disk." if full else "Give the server the right to write in its uploads folder.",
+    )

@@ -1,0 +1,93 @@
+"""What the handlers work with: the settings, the jobs, and reads of the store that wait no longer than they may."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from anyio import to_thread
+from fastapi import Depends, Path, Request
+
+from wellprod.errors import StoreBusy
+from wellprod.jobs import Ledger
+from wellprod.server.api.board import JobBoard
+from wellprod.server.api.envelope import Refused
+from wellprod.settings import Settings
+from wellprod.store import Reading, Store
+
+Found = TypeVar("Found")
+
+_READS_AT_ONCE = 4
+
+
+class Desk:
+    """One for each app.
+
+    Attributes
+    ----------
+    settings, ledger, board
+        The settings, the ledger of the jobs, and what callers see of it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ledger = Ledger(settings.jobs_path)
+        self.board = JobBoard(self.ledger)
+        self._store = Store(settings.store_path, settings.api_wait_seconds)
+        self._reads = asyncio.Semaphore(_READS_AT_ONCE)
+
+    async def read(self, look: Callable[[Reading], Found], *, or_empty: bool = True) -> Found:
+        """Look into the store, in a thread; without a store there are empty tables to look into.
+
+        Raises
+        ------
+        StoreBusy
+            It is written or read by others for longer than `api_wait_seconds`.
+        """
+        wait = self.settings.api_wait_seconds
+        try:
+            await asyncio.wait_for(self._reads.acquire(), wait)
+        except TimeoutError:
+            raise StoreBusy(
+                f"More requests read the store than it answers; this one has waited for {wait:g} seconds.",
+                next="Ask again a little later, and less often.",
+            ) from None
+        try:
+            return await to_thread.run_sync(self._look, look, or_empty)
+        finally:
+            self._reads.release()
+
+    def _look(self, look: Callable[[Reading], Found], or_empty: bool) -> Found:
+        with self._store.read(or_empty=or_empty) as reading:
+            return look(reading)
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+JobId = Annotated[str, Path(max_length=64, description="The id of a job, or the first eight characters of it or more")]
+
+
+def known_parameters(request: Request) -> None:
+    """Refuse parameters that a route does not have: one that is misspelt would else ask for everything."""
+    method = "get" if request.method == "HEAD" else request.method.lower()
+    described = request.app.openapi()["paths"][request.scope["route"].path][method]
+    known = {parameter["name"] for parameter in described.get("parameters", ()) if parameter["in"] == "query"}
+    if unknown := sorted(set(request.query_params) - known):
+        raise Refused(
+            422,
+            "VALIDATION_ERROR",
+            f"There is no parameter {unknown[0]!r}.",
+            f"The parameters here are: {', '.join(sorted(known))}." if known else "This route takes none.",
+            parameter=unknown[0],
+        )
+
+
+def paging(limit: int, offset: int, total: int) -> dict[str, Any]:
+    """Say which part of a list is given, and where the next one begins."""
+    following = offset + limit
+    return {"limit": limit, "offset": offset, "total": total, "next_offset": following if following < total else None}

@@ -1,0 +1,207 @@
+"""The form of every answer: what was asked for, or what went wrong and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Generic, Literal, TypeVar
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import compile_path
+from starlette.types import Scope
+
+from wellprod.errors import WellprodError
+from wellprod.log import get_logger
+
+Data = TypeVar("Data")
+Responses = dict[int | str, dict[str, Any]]
+"""Further answers of a route, by their status, for the schema."""
+
+BUSY_SECONDS = 5
+"""What a caller is told to wait before it asks again, where nothing better is known."""
+
+_REFUSALS: dict[str, tuple[int, str]] = {
+    "VALIDATION_ERROR": (422, "VALIDATION_ERROR"),
+    "TOO_LARGE": (413, "TOO_LARGE"),
+    "NOT_FOUND": (404, "NOT_FOUND"),
+    "STORE_MISSING": (404, "NOT_FOUND"),
+    "BUSINESS_RULE_VIOLATION": (409, "BUSINESS_RULE_VIOLATION"),
+    "CANCELLED": (409, "CANCELLED"),
+    "EXPORT_ERROR": (409, "EXPORT_ERROR"),
+    "STORE_BUSY": (503, "STORE_BUSY"),
+    "STORE_FULL": (507, "STORE_FULL"),
+    "INTERNAL_ERROR": (500, "INTERNAL_ERROR"),
+}
+_PHRASES = {
+    401: ("UNAUTHORIZED", "Sign in first."),
+    404: ("NOT_FOUND", "There is nothing at this address."),
+    405: ("METHOD_NOT_ALLOWED", "This address does not take this method."),
+}
+
+
+class Failure(BaseModel):
+    """What went wrong."""
+
+    code: str = Field(description="One of a closed list, for programs")
+    message: str = Field(description="What happened, with which value, and what is allowed")
+    next: str = Field("", description="What to do next")
+    rule: str | None = Field(None, description="The rule that forbids it now")
+    details: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What is known besides: `job_id`, `failed_page`, `total_pages`, `records_processed`,"
+        " `retry_after_seconds`, `status` of the feed",
+    )
+
+
+class Answer(BaseModel, Generic[Data]):
+    """A request that was answered."""
+
+    success: Literal[True] = True
+    data: Data
+    message: str = Field(description="The answer in a sentence")
+    request_id: str = Field(description="As in the header X-Request-ID, and in each log line")
+    timestamp: str = Field(description="When it was answered, ISO 8601, UTC")
+
+
+class Refusal(BaseModel):
+    """A request that was refused, or that failed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "success": False,
+                "error": {
+                    "code": "BUSINESS_RULE_VIOLATION",
+                    "message": "An import is running already: job 5f0c8f0e-0d3c-4c0e-9a39-8f1f8f7a3c11."
+                    " Only one import runs at a time.",
+                    "next": "Follow it with: wellprod jobs show 5f0c8f0e-0d3c-4c0e-9a39-8f1f8f7a3c11",
+                    "rule": "SINGLE_IMPORT_RULE",
+                    "details": {"job_id": "5f0c8f0e-0d3c-4c0e-9a39-8f1f8f7a3c11", "retry_after_seconds": 5},
+                },
+                "message": "An import is running already: job 5f0c8f0e-0d3c-4c0e-9a39-8f1f8f7a3c11."
+                " Only one import runs at a time.",
+                "request_id": "0b9f1a52c2a14d0f9d6a8a1c5d2f7e90",
+                "timestamp": "2026-11-21T09:30:00.000000+00:00",
+            }
+        }
+    )
+
+    success: Literal[False] = False
+    error: Failure
+    message: str
+    request_id: str
+    timestamp: str
+
+
+class Refused(Exception):
+    """A request that HTTP itself refuses: its status, a code for programs, and words for people."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        next: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        **details: Any,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.failure = Failure(code=code, message=message, next=next, rule=None, details=details)
+        self.headers = dict(headers or {})
+
+
+def answered(
+    request: Request, data: Any, message: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Give an answer in its envelope; `data` holds plain values, dates and times."""
+    return _response(request.scope, {"success": True, "data": data, "message": message}, status, headers)
+
+
+def refused(scope: Scope, refusal: Refused) -> Response:
+    """Give a refusal in its envelope."""
+    failure = refusal.failure.model_dump()
+    envelope = {"success": False, "error": failure, "message": failure["message"]}
+    return _response(scope, envelope, refusal.status, refusal.headers)
+
+
+def refusal_of(error: WellprodError) -> Refused:
+    """Give what a failure of the workbench is answered with."""
+    return refusal_from(error.as_dict())
+
+
+def refusal_from(error: Mapping[str, Any]) -> Refused:
+    """Give what a failure is answered with that is kept as plain values, as in the row of a job."""
+    told = dict(error)
+    reason = str(told.pop("code", "INTERNAL_ERROR"))
+    status, code = _REFUSALS.get(reason, (502, "EXTERNAL_API_ERROR") if reason.startswith("FEED") else (503, reason))
+    message, advice, rule = str(told.pop("message", "")), str(told.pop("next", "")), told.pop("rule", None)
+    if code != reason:
+        told["reason"] = reason
+    headers = {}
+    if status in (409, 503) and code != "EXPORT_ERROR":
+        told.setdefault("retry_after_seconds", BUSY_SECONDS)
+        headers["Retry-After"] = str(told["retry_after_seconds"])
+    refusal = Refused(status, code, message, advice, headers=headers, **told)
+    refusal.failure.rule = rule
+    return refusal
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Have every failure answered in the envelope, whatever raised it."""
+
+    @app.exception_handler(WellprodError)
+    async def foreseen(request: Request, error: WellprodError) -> Response:
+        return refused(request.scope, refusal_of(error))
+
+    @app.exception_handler(Refused)
+    async def refusal(request: Request, error: Refused) -> Response:
+        return refused(request.scope, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def not_allowed(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = [str(part) for part in first["loc"]]
+        name = ".".join(place[1:]) or place[0]
+        given = "" if first["type"] in ("missing", "json_invalid") else f" (given: {str(first.get('input'))[:80]!r})"
+        message = f"{name} is not allowed: {first['msg']}{given}."
+        advice = "The documentation at /docs says what each route takes."
+        refusal = Refused(422, "VALIDATION_ERROR", message, advice, parameter=name)
+        return refused(request.scope, refusal)
+
+    @app.exception_handler(HTTPException)
+    async def by_http(request: Request, error: HTTPException) -> Response:
+        code, message = _PHRASES.get(error.status_code, ("HTTP_ERROR", str(error.detail)))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
+        advice = "GET / lists the routes." if error.status_code in (404, 405) else ""
+        return refused(request.scope, Refused(error.status_code, code, message, advice, headers=headers))
+
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> Response:
+        get_logger().error("request_failed", error=f"{type(error).__name__}: {error}", exc_info=error)
+        message = "Something went wrong that was not foreseen."
+        return refused(
+            request.scope, Refused(500, "INTERNAL_ERROR", message, "Report it with the request id; the log says more.")
+        )
+
+
+def _methods(request: Request) -> list[str]:
+    """Give the methods that an address takes."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    described = request.app.openapi()["paths"].items()
+    return sorted({m.upper() for at, methods in described if compile_path(at)[0].match(path) for m in methods})
+
+
+def _response(scope: Scope, envelope: dict[str, Any], status: int, headers: Mapping[str, str] | None) -> Response:
+    envelope["request_id"] = scope.get("state", {}).get("request_id", "")
+    envelope["timestamp"] = datetime.now(UTC)
+    body = orjson.dumps(envelope, default=str, option=orjson.OPT_NAIVE_UTC | orjson.OPT_NON_STR_KEYS)
+    return Response(body, status, headers, media_type="application/json")

@@ -1,0 +1,230 @@
+"""Exports as jobs: asked for, followed, and fetched; also in the words of the former service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from wellprod.analysis.saved import load_selection
+from wellprod.analysis.selection import Selection
+from wellprod.errors import BusinessRuleViolation, ExportError, JobNotFound, UsageError
+from wellprod.export import (
+    FORMATS,
+    FORMER_NAMES,
+    ExportRequest,
+    check_link,
+    export_link,
+    export_status,
+    exported_file,
+    trigger_export,
+)
+from wellprod.jobs import Job, Status
+from wellprod.schema import RECORD
+from wellprod.server.api.desk import AtDesk, Desk, JobId, known_parameters
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered
+from wellprod.server.api.files import FileAnswer
+from wellprod.server.api.models import MONTH, Export, ExportStarted, Task
+from wellprod.settings import Settings
+
+FORMER_STATUS = {
+    Status.PENDING: "pending",
+    Status.RUNNING: "processing",
+    Status.COMPLETED: "completed",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "failed",
+}
+"""The states of a job in the words of the former service, which had none for one that was stopped."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Month = Annotated[str, Field(pattern=MONTH, examples=["2024-01"])]
+
+_NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No export has this id"}}
+_FILE_ANSWERS: Responses = {
+    200: {
+        "description": "The file",
+        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    206: {"description": "The part of it that was asked for"},
+    304: {"description": "The caller has it already"},
+    307: {"description": "It lies in S3; the address opens it there"},
+    403: {"model": Refusal, "description": "The link is not whole, or its time is over"},
+    404: {"model": Refusal, "description": "No export has this id, or its file is gone"},
+    409: {"model": Refusal, "description": "The export is not done"},
+    416: {"model": Refusal, "description": "The file has no such part"},
+}
+
+routes = APIRouter(prefix="/api/v1", tags=["exports"], dependencies=[Depends(known_parameters)])
+
+
+class Chosen(BaseModel):
+    """Fields, wells and months; what is not given is not restricted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[
+        str | None, Field(max_length=60, description="Of a saved selection; what else is given replaces its own")
+    ] = None
+    fields: Annotated[list[Name], Field(max_length=1000, description="Codes or names", examples=[["Tupi"]])] = []
+    wells: Annotated[list[Name], Field(max_length=10_000, description="Codes, names or references")] = []
+    first_month: Month | None = None
+    last_month: Month | None = None
+
+
+class ExportAsked(BaseModel):
+    """What is to be exported, and how."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"format": "csv", "selection": {"fields": ["Tupi"], "first_month": "2023-01"}},
+        },
+    )
+
+    format: Annotated[str | None, Field(json_schema_extra={"enum": [*FORMATS, *FORMER_NAMES, None]})] = None
+    selection: Chosen = Chosen()
+    columns: Annotated[
+        list[Annotated[str, Field(json_schema_extra={"enum": list(RECORD)})]],
+        Field(max_length=len(RECORD), description="Columns of the record; all if none are given"),
+    ] = []
+    preset: Annotated[
+        str | None,
+        Field(
+            pattern="^[A-Za-z0-9_-]{1,60}$", description="Name of the layout of other software", examples=["enverus"]
+        ),
+    ] = None
+    formulas_as_text: bool = False
+
+
+@routes.post(
+    "/exports",
+    summary="Start an export",
+    status_code=202,
+    response_model=Answer[ExportStarted],
+    responses={404: {"model": Refusal, "description": "The selection names what is not in the store"}},
+)
+async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
+    """Export a selection to the downloads of the workbench, or where WELLPROD_EXPORT_TARGET says."""
+    job_id = await to_thread.run_sync(_triggered, asked, desk.settings)
+    url = f"{request.scope.get('root_path', '')}/api/v1/exports/{job_id}"
+    data = {"export_id": job_id, "task_id": job_id, "status": "pending", "status_url": url}
+    message = f"The export {job_id} runs by itself."
+    return answered(request, data, message, status=202, headers={"Location": url})
+
+
+def _triggered(asked: ExportAsked, settings: Settings) -> str:
+    chosen = asked.selection
+    saved = load_selection(chosen.name, settings.selections_path) if chosen.name is not None else Selection()
+    selection = saved.narrowed(tuple(chosen.fields), tuple(chosen.wells), chosen.first_month, chosen.last_month)
+    return trigger_export(
+        ExportRequest(
+            selection,
+            asked.format,
+            columns=tuple(asked.columns),
+            formulas_as_text=asked.formulas_as_text,
+            preset=asked.preset,
+        ),
+        settings,
+    )
+
+
+@routes.get("/exports/{export_id}", summary="One export", response_model=Answer[Export], responses=_NOT_FOUND)
+async def export(request: Request, desk: AtDesk, export_id: JobId) -> Response:
+    """Say how far an export is; when it is done, `download_url` opens its file for an hour without signing in."""
+    job = await _export(desk, export_id)
+    told = export_status(job)
+    told |= {"status": FORMER_STATUS[job.status], "download_url": None, "download_expires_at": None}
+    if not str(told["path"]).startswith("s3://"):
+        told["path"] = None  # where the server keeps its files is its own business
+    if job.status == Status.COMPLETED:
+        try:
+            link = await to_thread.run_sync(export_link, job.job_id, desk.settings)
+        except ExportError as error:
+            told |= {"error_message": error.message, "next": error.next}
+        else:
+            url = link.url if link.path is None else f"{str(request.base_url).rstrip('/')}/{link.path}"
+            told |= {"download_url": url, "download_expires_at": link.expires_at}
+    return answered(request, told, f"The export is {told['status']}.")
+
+
+@routes.head("/exports/{export_id}/file", include_in_schema=False)
+@routes.get(
+    "/exports/{export_id}/file", summary="The file of an export", response_class=Response, responses=_FILE_ANSWERS
+)
+async def file(
+    request: Request,
+    desk: AtDesk,
+    export_id: JobId,
+    expires: Annotated[str | None, Query(max_length=20, description="Of a signed link")] = None,
+    signature: Annotated[
+        str | None, Query(max_length=200, description="Of a signed link, which needs no sign-in")
+    ] = None,
+) -> Response:
+    """Stream the file; ranges and If-None-Match are answered, so that a download that broke off can go on."""
+    if signature is not None:
+        await to_thread.run_sync(_check_link, export_id, expires or "", signature, desk.settings)
+    return await to_thread.run_sync(_file_of, await _export(desk, export_id), desk.settings)
+
+
+def _check_link(job_id: str, expires: str, signature: str, settings: Settings) -> None:
+    """Let a link be judged by what it says, whoever follows it; a stranger learns nothing else."""
+    try:
+        check_link(job_id, expires, signature, settings)
+    except UsageError as error:
+        raise Refused(403, "LINK_REFUSED", error.message, error.next) from None
+
+
+def _file_of(job: Job, settings: Settings) -> Response:
+    if job.status != Status.COMPLETED:
+        raise BusinessRuleViolation(
+            f"The export {job.job_id} has no file: it is {FORMER_STATUS[job.status]}.",
+            next="Ask again when it is done." if job.is_active else "Export again.",
+            rule="EXPORT_IS_DONE",
+            job_id=job.job_id,
+        )
+    try:
+        path = exported_file(job, settings)
+    except ExportError as error:
+        link = export_link(job.job_id, settings) if "://" in str((job.summary or {}).get("path", "")) else None
+        if link and link.url:
+            return Response(status_code=307, headers={"Location": link.url})
+        raise JobNotFound(error.message, next=error.next) from None
+    return FileAnswer(path, str((job.summary or {}).get("file_name") or path.name))
+
+
+@routes.get(
+    "/tasks/{task_id}",
+    tags=["tasks"],
+    summary="One job of any kind",
+    response_model=Answer[Task],
+    responses={404: {"model": Refusal, "description": "No job has this id"}},
+)
+async def task(request: Request, desk: AtDesk, task_id: JobId) -> Response:
+    """Say how far an import or export is, in the words of the former service."""
+    job = await desk.board.job(task_id)
+    progress, error = job.progress or {}, job.error or {}
+    results = "wells/import/status" if job.kind == "import" else "exports"
+    data = {
+        "task_id": job.job_id,
+        "kind": job.kind,
+        "status": FORMER_STATUS[job.status],
+        "progress_percentage": progress.get("progress_percentage"),
+        "records_processed": job.records,
+        "error_message": error.get("message"),
+        "next": error.get("next"),
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "completed_at": job.completed_at,
+        "result_url": f"{request.scope.get('root_path', '')}/api/v1/{results}/{job.job_id}",
+    }
+    return answered(request, data, f"The {job.kind} is {data['status']}.")
+
+
+async def _export(desk: Desk, job_id: str) -> Job:
+    job = await desk.board.job(job_id)
+    if job.kind != "export":
+        raise JobNotFound(f"The job {job.job_id} is no export but an {job.kind}.", next="Only an export has a file.")
+    return job

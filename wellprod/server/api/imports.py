@@ -1,0 +1,389 @@
+"""Imports: started, followed, cancelled, resumed; each runs in a process of its own, which outlives this server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Query, Request
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from wellprod.errors import BusinessRuleViolation, FeedError, JobNotFound, UsageError
+from wellprod.ingest import Arrival, ImportRequest, dry_run, forget_imported, trigger_import
+from wellprod.jobs import Job, Status
+from wellprod.resume import trigger_job_again
+from wellprod.server.api.desk import AtDesk, Desk, JobId, known_parameters, paging
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, refusal_from
+from wellprod.server.api.models import ImportJob, ImportJobs, ImportStarted, ImportSummary
+from wellprod.settings import PAGE_SIZES
+from wellprod.text import number
+
+_CONFLICT: Responses = {409: {"model": Refusal, "description": "Another import is running, or no feed is configured"}}
+_FEED_FAILED: Responses = {
+    202: {"model": Answer[ImportStarted], "description": "The server is ending; the import goes on"},
+    502: {"model": Refusal, "description": "The feed failed; `error.details` says at which page"},
+}
+_CROSS_SITE: Responses = {403: {"model": Refusal, "description": "Asked for by another site"}}
+_NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No import has this id"}}
+
+_FORM = b"multipart/form-data"
+_TAKEN = (b"application/json", _FORM)
+_BLANK_BYTES = 64
+_SEND_FORM = "Send the file as curl -F file=@NAME does."
+
+routes = APIRouter(prefix="/api/v1/wells/import", tags=["imports"], dependencies=[Depends(known_parameters)])
+
+
+# Starting one
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Refuse to start anything by a GET that a page of another site has made a browser send."""
+    here = request.headers.get("host", "")
+    site = request.headers.get("sec-fetch-site")
+    sent_from = request.headers.get("origin") or request.headers.get("referer") or ""
+    elsewhere = site not in ("same-origin", "none") if site else bool(sent_from) and sent_from.split("/")[2:3] != [here]
+    if request.method == "GET" and elsewhere:
+        raise Refused(
+            403,
+            "CROSS_SITE",
+            "A page of another site has asked for this, which starts an import.",
+            "Use POST, which the other site cannot send in your name.",
+        )
+
+
+def _asked(
+    desk: AtDesk,
+    page_size: Annotated[
+        int | None, Query(ge=PAGE_SIZES[0], le=PAGE_SIZES[-1], description="Records a page to ask for")
+    ] = None,
+    max_pages: Annotated[int | None, Query(ge=1, le=1_000_000, description="Pages to read at most")] = None,
+    start_page: Annotated[
+        int, Query(ge=1, le=1_000_000, description="First page; asks the feed for numbered pages")
+    ] = 1,
+) -> ImportRequest:
+    """Give the import of the configured feed or file."""
+    return _configured(desk, page_size=page_size, max_pages=max_pages, start_page=start_page)
+
+
+def _configured(desk: Desk, **given: Any) -> ImportRequest:
+    source = desk.settings.feed_url
+    if not source:
+        raise BusinessRuleViolation(
+            "No feed is configured.",
+            next="Set WELLPROD_FEED_URL where the server starts, or send the records.",
+            rule="FEED_CONFIGURED",
+        )
+    is_numbered = given.get("start_page", 1) > 1 and "://" in source
+    return ImportRequest.from_settings(desk.settings, paging="skip" if is_numbered else "server", **given)
+
+
+AskedImport = Annotated[ImportRequest, Depends(_asked)]
+_FROM_HERE = [Depends(_refuse_other_sites)]
+_RUN: dict[str, Any] = {
+    "response_model": Answer[ImportSummary],
+    "responses": {**_CONFLICT, **_FEED_FAILED, **_CROSS_SITE},
+    "dependencies": _FROM_HERE,
+}
+_TRIGGER: dict[str, Any] = {
+    "response_model": Answer[ImportStarted],
+    "responses": {**_CONFLICT, **_CROSS_SITE},
+    "dependencies": _FROM_HERE,
+}
+_FORMER: dict[str, Any] = {
+    "deprecated": True,
+    "description": "For callers of the former service: use POST. Refused where a page of another site asks for it.",
+}
+
+
+@routes.post("/run", summary="Import, and wait for the end", **_RUN)
+@routes.get("/run", summary="Import, and wait for the end (former way)", **_RUN, **_FORMER)
+async def run(request: Request, desk: AtDesk, asked: AskedImport) -> Response:
+    """Import the configured feed or file, wait for the end, and give the whole summary."""
+    return await _answered_at_end(request, desk, await _triggered(desk, asked))
+
+
+@routes.post("/trigger", summary="Start an import", **_TRIGGER)
+@routes.get("/trigger", summary="Start an import (former way)", **_TRIGGER, **_FORMER)
+async def trigger(request: Request, desk: AtDesk, asked: AskedImport) -> Response:
+    """Start an import of the configured feed or file, and give its job id at once."""
+    return _answered_at_once(request, await _triggered(desk, asked), 200)
+
+
+_RECORDS_BODY = {
+    "type": "object",
+    "description": "An OData answer: its records in `value`, in the shape of any feed profile of the server.",
+    "required": ["value"],
+    "properties": {
+        "value": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field_code", "well_code", "production_period", "oil_production_kbd"],
+            },
+        }
+    },
+    "example": {
+        "value": [
+            {
+                "field_code": 12,
+                "_field_name": "Tupi",
+                "well_code": 126,
+                "_well_reference": "9-TUPI-1-RJS",
+                "production_period": "2024-01-01",
+                "days_on_production": 31,
+                "oil_production_kbd": 18.4,
+                "gas_production_mmcfd": 21.0,
+                "water_production_kbd": 0.2,
+            }
+        ]
+    },
+}
+_FILE_BODY = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
+
+
+@routes.post(
+    "",
+    summary="Import what is sent, or the configured feed",
+    response_model=Answer[ImportSummary],
+    responses={
+        **_CONFLICT,
+        **_FEED_FAILED,
+        202: {"model": Answer[ImportStarted], "description": "It runs by itself"},
+        413: {"model": Refusal, "description": "The file is above the limit"},
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": False,
+            "description": "Records as an OData answer or a list, or a file of them; streamed, so it may have"
+            " several hundred MB. Without a body the configured feed or file is imported.",
+            "content": {
+                "application/json": {"schema": _RECORDS_BODY},
+                "multipart/form-data": {"schema": _FILE_BODY},
+            },
+        }
+    },
+)
+async def import_sent(
+    request: Request,
+    desk: AtDesk,
+    background: Annotated[bool, Query(description="Answer 202 with the job id at once")] = False,
+) -> Response:
+    """Import the records that are sent; without a body, the configured feed or file."""
+    await to_thread.run_sync(desk.ledger.check_idle)  # before the body is read, which may be long
+    path = await _received(request, desk)
+    asked = _configured(desk) if path is None else await to_thread.run_sync(_of_file, desk, path)
+    try:
+        job_id = await _triggered(desk, asked)
+    except BaseException:
+        if path:
+            path.unlink(missing_ok=True)
+        raise
+    if background:
+        return _answered_at_once(request, job_id, 202)
+    return await _answered_at_end(request, desk, job_id, was_sent=path is not None)
+
+
+async def _triggered(desk: Desk, asked: ImportRequest) -> str:
+    return await to_thread.run_sync(trigger_import, asked, desk.settings)
+
+
+def _answered_at_once(request: Request, job_id: str, status: int) -> Response:
+    url = f"{request.scope.get('root_path', '')}{routes.prefix}/status/{job_id}"
+    data = {"job_id": job_id, "status": str(Status.PENDING), "status_url": url}
+    return answered(request, data, f"The import {job_id} runs by itself.", status=status, headers={"Location": url})
+
+
+async def _answered_at_end(request: Request, desk: Desk, job_id: str, *, was_sent: bool = False) -> Response:
+    job = await desk.board.ended(job_id)
+    if job.is_active:
+        return _answered_at_once(request, job_id, 202)
+    summary = job.summary or {}
+    if job.status != Status.COMPLETED:
+        error = {**(job.error or {}), "job_id": job_id}
+        if was_sent and str(error.get("code", "")).startswith("FEED"):
+            error["code"] = UsageError.code
+        error.setdefault("failed_page", None)
+        error["total_pages"] = summary.get("pagination_summary", {}).get("total_pages")
+        error["records_processed"] = summary.get("batch_result", {}).get("processed_items", 0)
+        raise refusal_from(error)
+    counts = summary["import_summary"]
+    message = (
+        f"{number(summary['batch_result']['total_items'])} records read: {number(counts['new_records'])} new,"
+        f" {number(counts['duplicate_records'])} duplicate, {number(counts['restated_records'])} restated,"
+        f" {number(counts['error_records'])} rejected."
+    )
+    return answered(request, summary, message)
+
+
+# What is sent
+
+
+def _of_file(desk: Desk, path: Path) -> ImportRequest:
+    """Give the import of a file that was sent; one that holds no records, or that no profile fits, makes no job."""
+    forget_imported(desk.settings)
+    try:
+        asked = ImportRequest.from_settings(desk.settings, str(path))
+        first_page = dry_run(asked, desk.settings, shown_rows=0)
+        if first_page.rows and first_page.profile is None:
+            raise UsageError(
+                "What was sent has rows that hold nothing which a feed profile names.",
+                next="Send records in the shape of a profile: GET /docs shows one, the README how to write your own.",
+            )
+    except (FeedError, UsageError) as error:
+        path.unlink(missing_ok=True)
+        message = error.message.replace(f"The file {path}", "What was sent")
+        raise UsageError(message, next=error.next, **error.details) from None
+    return asked
+
+
+async def _received(request: Request, desk: Desk) -> Path | None:
+    """Keep the body as a file, piece by piece; None where there is none."""
+    kind, options = parse_options_header(request.headers.get("content-type", "application/json"))
+    if kind not in _TAKEN:
+        raise Refused(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            f"A body of type {kind.decode('latin-1')[:80]!r} is not taken.",
+            f"Send one of: {', '.join(name.decode() for name in _TAKEN)}.",
+        )
+    arrival = Arrival(desk.settings, length=int(request.headers.get("content-length", "0")))
+    form = _Form(options.get(b"boundary", b""), arrival) if kind == _FORM else None
+    head = b""
+    try:
+        async for piece in request.stream():
+            head = (head + piece)[:_BLANK_BYTES]
+            await to_thread.run_sync(form.write if form else arrival.write, piece)
+        if form:
+            form.end()
+        elif head.strip() in (b"", b"{}", b"null"):
+            return None
+        return await to_thread.run_sync(arrival.keep)
+    except ClientDisconnect:
+        raise Refused(400, "BODY_INCOMPLETE", "The body broke off.", "Send it again.") from None
+    finally:
+        arrival.drop()
+
+
+class _Form:
+    """A form whose first file is kept, as it comes; what else is in it is passed by."""
+
+    def __init__(self, boundary: bytes, arrival: Arrival) -> None:
+        self._arrival = arrival
+        self._name = self._value = b""
+        self._is_file = self._is_kept = self._is_whole = False
+        if not boundary:
+            raise UsageError("The form has no boundary.", next=_SEND_FORM)
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._on_part_begin,
+                "on_header_begin": self._on_header_begin,
+                "on_header_field": self._on_header_field,
+                "on_header_value": self._on_header_value,
+                "on_header_end": self._on_header_end,
+                "on_part_data": self._on_part_data,
+                "on_part_end": self._on_part_end,
+                "on_end": self._on_end,
+            },
+        )
+
+    def write(self, piece: bytes) -> None:
+        """Take a piece of the body."""
+        try:
+            self._parser.write(piece)
+        except MultipartParseError as error:
+            raise UsageError(f"The form cannot be read: {error}.", next=_SEND_FORM) from None
+
+    def end(self) -> None:
+        """Make sure that the form is whole and had a file."""
+        if not (self._is_whole and self._is_kept):
+            what = "has no file" if self._is_whole else "broke off"
+            raise UsageError(f"The form {what}.", next=_SEND_FORM)
+
+    def _on_part_begin(self) -> None:
+        self._is_file = False
+
+    def _on_header_begin(self) -> None:
+        self._name = self._value = b""
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        if self._name.lower() == b"content-disposition":
+            options = parse_options_header(self._value)[1]
+            self._is_file = not self._is_kept and (b"filename" in options or options.get(b"name") == b"file")
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._is_file:
+            self._arrival.write(data[start:end])
+
+    def _on_part_end(self) -> None:
+        self._is_kept = self._is_kept or self._is_file
+
+    def _on_end(self) -> None:
+        self._is_whole = True
+
+
+# Following one
+
+
+@routes.get("/jobs", summary="Imports, newest first", response_model=Answer[ImportJobs])
+async def jobs(
+    request: Request,
+    desk: AtDesk,
+    limit: Annotated[int, Query(ge=1, le=500, description="Imports to give at most")] = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000, description="Imports to pass by")] = 0,
+) -> Response:
+    """List the imports, those that run too."""
+    found, total = await to_thread.run_sync(_listed, desk, limit, offset)
+    data = {"jobs": [job.as_dict() for job in found], "paging": paging(limit, offset, total)}
+    return answered(request, data, f"{number(len(found))} of {number(total)} imports.")
+
+
+def _listed(desk: Desk, limit: int, offset: int) -> tuple[list[Job], int]:
+    return desk.ledger.jobs(kind="import", limit=limit, offset=offset), desk.ledger.count(kind="import")
+
+
+@routes.get("/status/{job_id}", summary="One import", response_model=Answer[ImportJob], responses=_NOT_FOUND)
+async def status(request: Request, desk: AtDesk, job_id: JobId) -> Response:
+    """Say how far an import is, or how it ended. Ask as often as you like: it costs the import nothing."""
+    job = await _import(desk, job_id)
+    return answered(request, job.as_dict(), f"The import is {job.status}.")
+
+
+@routes.post("/{job_id}/cancel", summary="Stop an import", response_model=Answer[ImportJob], responses=_NOT_FOUND)
+async def cancel(request: Request, desk: AtDesk, job_id: JobId) -> Response:
+    """Ask an import to stop, which it does within a page; what it stored stays, and it can be resumed."""
+    job = await _import(desk, job_id)
+    job = await to_thread.run_sync(desk.ledger.cancel, job.job_id)
+    says = "was asked to stop" if job.is_active else f"has ended: {job.status}"
+    return answered(request, job.as_dict(), f"The import {says}.")
+
+
+@routes.post(
+    "/{job_id}/resume",
+    summary="Go on with an import",
+    status_code=202,
+    response_model=Answer[ImportStarted],
+    responses={**_NOT_FOUND, **_CONFLICT},
+)
+async def resume(request: Request, desk: AtDesk, job_id: JobId) -> Response:
+    """Go on with a stopped or killed import at the page after the last one stored; one that is done stays as it is."""
+    job = await _import(desk, job_id)
+    return _answered_at_once(request, await to_thread.run_sync(trigger_job_again, job.job_id, desk.settings), 202)
+
+
+async def _import(desk: Desk, job_id: str) -> Job:
+    job = await desk.board.job(job_id)
+    if job.kind != "import":
+        raise JobNotFound(f"The job {job.job_id} is no import but an {job.kind}.", next="Ask for it as a task.")
+    return job

@@ -1,0 +1,106 @@
+"""Records, wells and fields out of the store."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import Response
+
+from wellprod.analysis.lookup import find_field, find_well, records_page, wells_page
+from wellprod.analysis.overview import overview
+from wellprod.server.api.desk import AtDesk, known_parameters, paging
+from wellprod.server.api.envelope import Answer, Refusal, Responses, answered
+from wellprod.server.api.models import MONTH, FieldAnswer, Stats, WellAnswer
+from wellprod.store import Reading
+from wellprod.text import number
+
+_NOT_FOUND: Responses = {404: {"model": Refusal, "description": "It is not in the store; the nearest names are told"}}
+
+FirstMonth = Annotated[str | None, Query(alias="from", pattern=MONTH, description="First month, such as 2023-01")]
+LastMonth = Annotated[str | None, Query(alias="to", pattern=MONTH, description="Last month, such as 2024-05")]
+Source = Annotated[
+    str | None, Query(max_length=200, description="Data source, where several have the same code or name")
+]
+Limit = Annotated[int, Query(ge=1, le=5000, description="Rows to give at most")]
+Offset = Annotated[int, Query(ge=0, le=1_000_000_000, description="Rows to pass by")]
+
+routes = APIRouter(prefix="/api/v1/wells", tags=["records"], dependencies=[Depends(known_parameters)])
+
+
+@routes.get("/stats", summary="What is in the store", response_model=Answer[Stats])
+async def stats(request: Request, desk: AtDesk) -> Response:
+    """Count records, fields, wells and months, restated versions and rejected rows."""
+    found = (await desk.read(overview)).as_dict()
+    path = desk.settings.store_path
+    data = {**found, "size_bytes": path.stat().st_size if path.exists() else 0}
+    return answered(request, data, f"{number(found['records'])} records of {number(found['wells'])} wells.")
+
+
+@routes.get(
+    "/well/{well_code}", summary="One well and its records", response_model=Answer[WellAnswer], responses=_NOT_FOUND
+)
+async def well(
+    request: Request,
+    desk: AtDesk,
+    well_code: Annotated[str, Path(max_length=200, description="Code, name or reference of the well")],
+    first_month: FirstMonth = None,
+    last_month: LastMonth = None,
+    data_source: Source = None,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
+    """Give a well, what it produced so far, and its records in the order of the months."""
+
+    def look(reading: Reading) -> dict[str, Any]:
+        found = find_well(reading, well_code, data_source)
+        page = records_page(reading, found.between(first_month, last_month), limit=limit, offset=offset)
+        return {
+            "well": found.totals,
+            "records": page.rows.to_dicts(),
+            "paging": paging(limit, offset, page.total),
+        }
+
+    data = await desk.read(look)
+    return answered(request, data, f"{number(len(data['records']))} of {number(data['paging']['total'])} records.")
+
+
+@routes.get(
+    "/field/{field_code}",
+    summary="One field, its wells, and its records on request",
+    response_model=Answer[FieldAnswer],
+    responses=_NOT_FOUND,
+)
+async def field(
+    request: Request,
+    desk: AtDesk,
+    field_code: Annotated[str, Path(max_length=200, description="Code or name of the field")],
+    records: Annotated[bool, Query(description="Give records, and page through these instead of the wells")] = False,
+    first_month: FirstMonth = None,
+    last_month: LastMonth = None,
+    data_source: Source = None,
+    limit: Limit = 1000,
+    offset: Offset = 0,
+) -> Response:
+    """Give a field and what it produced so far, with its wells, the one with the most oil first, or its records.
+
+    The months choose the records, and the wells that have any; what a well produced is then of these months. With
+    records the list of wells is not paged: it has at most `limit` of them, those with the most oil.
+    """
+
+    def look(reading: Reading) -> dict[str, Any]:
+        found = find_field(reading, field_code, data_source)
+        condition = found.between(first_month, last_month)
+        rows = records_page if records else wells_page
+        page = rows(reading, condition, limit=limit, offset=offset)
+        wells = wells_page(reading, condition, limit=limit).rows if records else page.rows
+        return {
+            "field": found.totals,
+            "wells": wells.to_dicts(),
+            "records": page.rows.to_dicts() if records else None,
+            "paging": paging(limit, offset, page.total),
+        }
+
+    data = await desk.read(look)
+    what = "records" if records else "wells"
+    return answered(request, data, f"{number(len(data[what]))} of {number(data['paging']['total'])} {what}.")

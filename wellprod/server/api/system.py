@@ -1,0 +1,72 @@
+"""What the API is, and whether the workbench behind it is well."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from wellprod.health import check_health
+from wellprod.server.api.desk import AtDesk, known_parameters
+from wellprod.server.api.envelope import BUSY_SECONDS, Answer, Refusal, Refused, Responses, answered
+from wellprod.server.api.models import Alive, Health, Index
+from wellprod.store import SCHEMA_VERSION
+
+routes = APIRouter(tags=["system"], dependencies=[Depends(known_parameters)])
+open_routes = APIRouter(tags=["system"], dependencies=[Depends(known_parameters)])
+
+VERSION = version("wellprod")
+
+_NOT_WELL: Responses = {503: {"model": Refusal, "description": "Something is not well; `error.details` says what"}}
+
+
+@routes.get("/", summary="Name, version and routes", response_model=Answer[Index])
+async def index(request: Request) -> Response:
+    """Say what answers here."""
+    root = request.scope.get("root_path", "")
+    described = request.app.openapi()["paths"].items()
+    listed = [f"{method.upper()} {path}" for path, methods in described for method in methods]
+    data = {
+        "name": "wellprod",
+        "version": VERSION,
+        "docs": f"{root}/docs",
+        "openapi": f"{root}/openapi.json",
+        "routes": listed,
+    }
+    return answered(request, data, f"wellprod {VERSION}, {len(listed)} routes.")
+
+
+@routes.get("/health", summary="Whether all is well", response_model=Answer[Health], responses=_NOT_WELL)
+async def health(request: Request, desk: AtDesk) -> Response:
+    """Look at the store, the jobs and the disk."""
+    patience = desk.settings.model_copy(update={"store_wait_seconds": desk.settings.api_wait_seconds})
+    checks = await to_thread.run_sync(check_health, patience)
+    found = {check.name: {"is_well": check.is_well, "finding": check.finding} for check in checks}
+    data = {"version": VERSION, "schema_version": SCHEMA_VERSION, **found}
+    if failed := [check for check in checks if not check.is_well]:
+        raise Refused(
+            503,
+            "NOT_HEALTHY",
+            f"The workbench is not well: {'; '.join(check.finding for check in failed)}",
+            "See to it, then ask again.",
+            headers={"Retry-After": str(BUSY_SECONDS)},
+            healthy=False,
+            **data,
+        )
+    return answered(request, {"healthy": True, **data}, "All is well.")
+
+
+@routes.get(
+    "/health/ready", summary="Whether requests can be served", response_model=Answer[Health], responses=_NOT_WELL
+)
+async def ready(request: Request, desk: AtDesk) -> Response:
+    """Look at the same things as /health, for an orchestrator."""
+    return await health(request, desk)
+
+
+@open_routes.get("/health/live", summary="Whether the server answers", response_model=Answer[Alive])
+async def live(request: Request) -> Response:
+    """Answer, also to those who are not signed in."""
+    return answered(request, {"alive": True}, "The server answers.")
