@@ -17,6 +17,7 @@ from wellprod.ingest import ImportRequest, start_import, trigger_import
 from wellprod.jobs import Ledger
 from wellprod.settings import Settings
 
+from .api import running_api
 from .conftest import CommandLine
 from .lab import until
 from .scripted import Reply, scripted_feed
@@ -192,3 +193,18 @@ def test_the_form_for_people_is_the_same_for_both(home: Path) -> None:
     lines = [line for line in text.splitlines() if "[warning" in line or "[error" in line]
     assert len(lines) == 3 and all(line[:2] == "20" for line in lines)
     assert "Traceback" in text and "RuntimeError: asked with Bearer ***" in text
+
+
+def test_a_request_is_followed_from_the_server_into_the_job_it_starts(settings: Settings, ledger: Ledger) -> None:
+    """The id that a caller gives is in the server's line and in each line of the job; each line is an object."""
+    loud = {"log_level": "INFO", "log_format": "json"}
+    with Feed(3).serving() as feed, running_api(settings.home, feed_url=feed.url, **loud) as api:
+        answer = api.post("/api/v1/wells/import/trigger", headers={"X-Request-ID": "followed"})
+        assert answer.status_code == 200, answer.text
+        job_id = answer.json()["data"]["job_id"]
+        ended(ledger, job_id)
+        events = events_in(ledger.log_path(job_id).read_text())
+        served = events_in(api.log.read_text())
+    assert {(event["job_id"], event["request_id"]) for event in events} == {(job_id, "followed")}
+    assert [event["event"] for event in served if event.get("request_id") == "followed"] == ["request"]
+    assert any(event.get("logger") == "uvicorn.error" for event in served)
