@@ -20,8 +20,8 @@ from wellprod.settings import Settings
 from .api import running_api
 from .conftest import CommandLine
 from .lab import until
-from .scripted import Reply, scripted_feed
-from .test_background import Feed, ended
+from .scripted import PagedFeed, Reply, scripted_feed
+from .test_background import ended
 from .test_background import ledger as ledger
 from .test_metrics import mixed
 
@@ -75,7 +75,7 @@ def test_an_import_logs_its_course(run: CommandLine) -> None:
 
 def test_the_pages_one_by_one_are_for_those_who_debug(run: CommandLine) -> None:
     """At DEBUG there is a line for each page, with what came, from the thread that reads ahead."""
-    with Feed(3).serving() as feed:
+    with PagedFeed(3).serving() as feed:
         assert not named(import_log(run, feed.url), "page_read")
         pages = named(import_log(run, feed.url, WELLPROD_LOG_LEVEL="DEBUG"), "page_read")
     assert [(page["page"], page["records"], page["rejected"]) for page in pages] == [(1, 2, 0), (2, 2, 0), (3, 2, 0)]
@@ -92,7 +92,7 @@ def test_an_import_that_fails_says_why(run: CommandLine) -> None:
 
 def test_an_export_logs_how_it_ended(run: CommandLine, settings: Settings, tmp_path: Path) -> None:
     """Format, target, records, bytes and time; the error of one that failed."""
-    with Feed(3).serving() as feed:
+    with PagedFeed(3).serving() as feed:
         start_import(ImportRequest(feed.url), settings)
     target = tmp_path / "wells.csv"
     begun, end = events_in(run("export", "--json", "--output", target, **LOUD).stderr)
@@ -108,7 +108,7 @@ def test_an_export_logs_how_it_ended(run: CommandLine, settings: Settings, tmp_p
 def test_the_log_of_a_background_job_names_the_request_it_works_for(settings: Settings, ledger: Ledger) -> None:
     """Each line has the job's id and the request's; the job after it, that no request started, has none."""
     loud = settings.model_copy(update={"log_level": "DEBUG", "log_format": "json"})
-    with Feed(3).serving() as feed, structlog.contextvars.bound_contextvars(request_id="a-request"):
+    with PagedFeed(3).serving() as feed, structlog.contextvars.bound_contextvars(request_id="a-request"):
         first = trigger_import(ImportRequest(feed.url), loud)
         ended(ledger, first)
         exported = trigger_export(ExportRequest(), loud)
@@ -128,7 +128,7 @@ def test_the_log_of_a_background_job_names_the_request_it_works_for(settings: Se
 def test_a_job_with_nothing_to_say_leaves_no_log(settings: Settings, ledger: Ledger) -> None:
     """At the default level an import that ends well is silent, also when a request started it."""
     assert settings.log_level == "WARNING"
-    with Feed(2).serving() as feed, structlog.contextvars.bound_contextvars(request_id="a-request"):
+    with PagedFeed(2).serving() as feed, structlog.contextvars.bound_contextvars(request_id="a-request"):
         job_id = trigger_import(ImportRequest(feed.url), settings)
         ended(ledger, job_id)
     until(lambda: not ledger.log_path(job_id).exists())
@@ -198,7 +198,7 @@ def test_the_form_for_people_is_the_same_for_both(home: Path) -> None:
 def test_a_request_is_followed_from_the_server_into_the_job_it_starts(settings: Settings, ledger: Ledger) -> None:
     """The id that a caller gives is in the server's line and in each line of the job; each line is an object."""
     loud = {"log_level": "INFO", "log_format": "json"}
-    with Feed(3).serving() as feed, running_api(settings.home, feed_url=feed.url, **loud) as api:
+    with PagedFeed(3).serving() as feed, running_api(settings.home, feed_url=feed.url, **loud) as api:
         answer = api.post("/api/v1/wells/import/trigger", headers={"X-Request-ID": "followed"})
         assert answer.status_code == 200, answer.text
         job_id = answer.json()["data"]["job_id"]

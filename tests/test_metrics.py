@@ -18,8 +18,8 @@ from wellprod.metrics import CONTENT_TYPE, Metrics
 from wellprod.settings import Settings
 
 from .lab import until
-from .scripted import Asked, Reply, record, scripted_feed
-from .test_background import Feed, ended, killed, small
+from .scripted import Asked, PagedFeed, Reply, record, scripted_feed
+from .test_background import ended, killed, small
 from .test_background import ledger as ledger
 from .test_jobs import created_elsewhere
 
@@ -54,7 +54,7 @@ def assert_no_step_back(before: Figures, now: Figures) -> None:
     assert {name: now[name] for name, value in counters(before).items() if now[name] < value} == {}
 
 
-def go_on(feed: Feed, held: int | None) -> None:
+def go_on(feed: PagedFeed, held: int | None) -> None:
     """Let the feed give what it holds, up to another page."""
     feed.held = held
     feed.released.set()
@@ -70,7 +70,7 @@ def mixed(asked: Asked) -> Reply:
     return Reply({"@odata.count": len(rows), "value": rows[skip : skip + top]})
 
 
-def breaking(feed: Feed, asked: Asked) -> Reply:
+def breaking(feed: PagedFeed, asked: Asked) -> Reply:
     """Give what the feed gives, but for its third page."""
     return Reply("", 404) if asked.options.get("p") == "3" else feed.answer(asked)
 
@@ -111,7 +111,7 @@ def test_imports_are_told_as_their_summaries_have_them(settings: Settings) -> No
 
 def test_exports_are_told_once_they_are_whole(settings: Settings, tmp_path: Path) -> None:
     """Records, bytes and time add up; one that fails is a job and no more."""
-    with Feed(3).serving() as feed:
+    with PagedFeed(3).serving() as feed:
         start_import(ImportRequest(feed.url), settings)
     made = [export_records(ExportRequest(output=tmp_path / name), settings) for name in ("a.csv", "a.json")]
     with pytest.raises(Exception, match="cannot be"):
@@ -136,7 +136,7 @@ def test_an_import_elsewhere_is_seen_while_it_runs_is_killed_and_resumed(setting
         assert_no_step_back(*seen[-2:])
         return records_of(seen[-1])["new"]
 
-    with Feed(40, held=5).serving() as feed:
+    with PagedFeed(40, held=5).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), small(settings))
         until(lambda: new_records() == 8)
         assert seen[-1]["wellprod_import_running"] == seen[-1]["wellprod_jobs import RUNNING"] == 1
@@ -158,7 +158,7 @@ def test_an_import_elsewhere_is_seen_while_it_runs_is_killed_and_resumed(setting
 @pytest.mark.slow
 def test_what_was_stored_and_not_told_counts_once_it_is_resumed(settings: Settings, ledger: Ledger) -> None:
     """A kill between the store's commit and the ledger's leaves the ledger behind; the resume mends it at once."""
-    with Feed(9, held=5).serving() as feed:
+    with PagedFeed(9, held=5).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), small(settings))
         until(lambda: ledger.get(job_id).records == 8)
         killed(settings, job_id)
@@ -174,7 +174,7 @@ def test_what_was_stored_and_not_told_counts_once_it_is_resumed(settings: Settin
 def test_an_import_that_cannot_go_on_takes_nothing_back(settings: Settings) -> None:
     """A resume that finds its store broken ends as FAILED, and what was counted stays."""
     metrics = Metrics(settings)
-    with Feed(4).serving() as feed, scripted_feed(lambda asked: breaking(feed, asked)) as (url, _):
+    with PagedFeed(4).serving() as feed, scripted_feed(lambda asked: breaking(feed, asked)) as (url, _):
         stopped = start_import(ImportRequest(f"{url}/Wells"), settings)
     assert stopped.status == Status.FAILED
     before = scraped(metrics)
@@ -195,7 +195,7 @@ def test_a_job_whose_process_is_gone_is_no_running_one(settings: Settings) -> No
 def test_a_broken_part_leaves_the_others(settings: Settings) -> None:
     """Without a ledger that can be read the files are still told, and all is back once it is mended."""
     metrics = Metrics(settings)
-    with Feed(2).serving() as feed:
+    with PagedFeed(2).serving() as feed:
         start_import(ImportRequest(feed.url), settings)
     whole = scraped(metrics)
     aside = settings.jobs_path.rename(settings.home / "aside")
@@ -260,7 +260,7 @@ def test_names_and_units_follow_the_conventions(settings: Settings) -> None:
     """Each family has a text that is a sentence, a known type, and a name of its own that says whose it is."""
     metrics = Metrics(settings)
     metrics.http.observe("GET", "/health", 200, 0.1)
-    with Feed(2).serving() as feed:
+    with PagedFeed(2).serving() as feed:
         start_import(ImportRequest(feed.url), settings)
     families = [family for family in metrics.collect() if family.samples]
     assert all(family.documentation.endswith(".") and family.type != "unknown" for family in families)
