@@ -23,7 +23,9 @@ from tests.api import TOKEN, Api, StartApi, running_api
 from tests.conftest import ANP_WELLS, CommandLine
 from tests.lab import until
 from tests.scripted import Asked, PagedFeed, Reply, record, scripted_feed
+from tests.stores import fill
 from wellprod.jobs import Ledger
+from wellprod.settings import load_settings
 from wellprod.store import Store
 
 pytestmark = pytest.mark.slow
@@ -285,6 +287,70 @@ def test_a_field_its_wells_and_its_records(api: Api, anp_records: list[dict[str,
     assert len(with_records["records"]) == with_records["paging"]["total"] == len(rows)
 
 
+def test_a_download_is_the_csv_of_a_selection(api: Api, run: CommandLine, tmp_path: Path) -> None:
+    """The same bytes as the command line exports; asked for again, by another order and case, it is the same file."""
+    chosen = {"field": ["Tupi", "BÚZIOS"], "from": "2023-01", "to": "2023-06"}
+    first = api.get("/api/v1/wells/download", params=chosen)
+    again = api.get("/api/v1/wells/download", params={**chosen, "field": ["búzios", "tupi"]})
+    assert first.status_code == 200 and first.headers["content-type"].startswith("text/csv")
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+    options = ["--field", "Tupi", "--field", "Búzios", "--from", "2023-01", "--to", "2023-06"]
+    output = tmp_path / "wells.csv"
+    done = run("export", *options, "--output", output, WELLPROD_HOME=str(api.settings.home))
+    assert done.returncode == 0 and output.read_bytes() == first.content
+    tag = {"If-None-Match": first.headers["etag"]}
+    assert api.get("/api/v1/wells/download", params=chosen, headers=tag).status_code == 304
+    error_of(api.get("/api/v1/wells/download?from=2050-01"), 409, "EXPORT_ERROR")
+    error_of(api.get("/api/v1/wells/download?well=Nobody"), 404, "NOT_FOUND")
+    error_of(api.get("/api/v1/wells/download?selection=..%2Fsecret"), 422, "VALIDATION_ERROR")
+
+
+def test_a_million_records_are_streamed(start_api: StartApi, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The server stays as small as it was; a download that broke off goes on by Range, and is the whole."""
+    home = tmp_path_factory.mktemp("million")
+    fill(load_settings(home=home).store_path, 1_000_000)
+    api = start_api(home=home)
+    path, server = "/api/v1/wells/download", psutil.Process(api.process.pid)
+    assert api.get(path, headers={"Range": "bytes=0-99"}).status_code == 206
+    before = server.memory_info().rss
+    digest, size, rows = hashlib.sha256(), 0, 0
+    with api.client() as client, client.stream("GET", path) as whole:
+        for piece in whole.iter_bytes():
+            digest.update(piece)
+            size, rows = size + len(piece), rows + piece.count(b"\n")
+    assert rows == 1_000_001 and size == int(whole.headers["content-length"]) > 100_000_000
+    parts, given, tag = hashlib.sha256(), 0, whole.headers["etag"]
+    with api.client() as client:
+        while given < size:
+            with client.stream("GET", path, headers={"Range": f"bytes={given}-", "If-Range": tag}) as part:
+                assert part.status_code == 206
+                for piece in part.iter_bytes():
+                    parts.update(piece)
+                    given += len(piece)
+                    if given % 7 == 0:  # now and then it breaks off
+                        break
+    assert parts.digest() == digest.digest()
+    assert _peak(server.pid) - before < 60_000_000
+
+
+def test_a_download_is_the_same_file_until_a_record_changes(api: Api) -> None:
+    """Its ETag survives an import of what is there already, and not one of a restated record."""
+
+    def tag() -> str:
+        with api.client() as client:
+            return str(client.head("/api/v1/wells/download", params={"well": "50396"}).headers["etag"])
+
+    def send(**changes: Any) -> dict[str, Any]:
+        answer = api.post(IMPORT, json=[record(50396, field_code=97, data_source="sent", **changes)])
+        counts: dict[str, Any] = answer.json()["data"]["import_summary"]
+        return counts
+
+    assert send()["new_records"] == 1
+    first = tag()
+    assert send()["duplicate_records"] == 1 and tag() == first
+    assert send(days_on_production=3)["restated_records"] == 1 and tag() != first
+
+
 # Imports
 
 
@@ -368,9 +434,9 @@ def test_a_large_file_comes_in_without_being_held(start_api: StartApi) -> None:
         answer = api.post(IMPORT, content=body(start, end), headers={"Content-Type": kind})
         assert answer.json()["data"]["batch_result"]["total_items"] == 1, answer.text
     assert _peak(server.pid) - before < 150_000_000
-    head = f"POST {IMPORT} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n"
+    told = f"POST {IMPORT} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n"
     with socket.create_connection((urlsplit(api.url).hostname, urlsplit(api.url).port), timeout=10) as line:
-        line.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 320000001\r\n\r\n".encode())
+        line.sendall(f"{told}Content-Type: application/json\r\nContent-Length: 320000001\r\n\r\n".encode())
         refused = line.makefile("rb").read().decode()
     assert refused.startswith("HTTP/1.1 413") and "WELLPROD_UPLOAD_LIMIT_MB" in refused, "before the body is sent"
 

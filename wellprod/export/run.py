@@ -184,6 +184,7 @@ class _Export:
         self.batch_records = settings.export_batch_records
         self.warnings = request.notices
         self.written = self.total = 0
+        self.log = get_logger()
         self.began = time.monotonic()
         self.layout: Layout | None = None
         self.shelf_name = ""
@@ -191,6 +192,13 @@ class _Export:
 
     def run(self) -> ExportResult:
         """Write the file, put it in its place, and write the end into the ledger."""
+        self.log.info(
+            "export_started",
+            format=self.request.format_name,
+            preset=self.request.preset_name,
+            selection=self.request.selection.name,
+            target=self.target.address,
+        )
         with ExitStack() as working:
             folder = working.enter_context(working_folder(self.settings, self.ledger, self.job_id))
             self._check()
@@ -229,6 +237,7 @@ class _Export:
             execution_time_seconds=round(time.monotonic() - self.began, 3),
         )
         self.ledger.finish(self.job_id, Status.COMPLETED, summary=result.as_dict())
+        self._log_end(Status.COMPLETED, size_bytes=written)
         return result
 
     @contextmanager
@@ -240,6 +249,7 @@ class _Export:
             left = " ".join([f"{self.target.address} is unchanged.", *getattr(failure, "__notes__", ())])
             if isinstance(failure, _Cancelled | KeyboardInterrupt):
                 error = ExportError(f"The export was stopped on request; {left}", next="Export again.")
+                self._log_end(Status.CANCELLED, code=error.code, error=error.message)
                 self.ledger.finish(self.job_id, Status.CANCELLED, error=error.as_dict())
                 if isinstance(failure, KeyboardInterrupt):
                     raise
@@ -252,11 +262,23 @@ class _Export:
                 )
             else:
                 told = failure if isinstance(failure, WellprodError) else ExportError(repr(failure))
+            self._log_end(Status.FAILED, code=told.code, error=told.message)
             with suppress(WellprodError):  # the disk is full: who asks later sees that the process is gone
                 self.ledger.finish(self.job_id, Status.FAILED, error=told.as_dict())
             if told is failure:
                 raise
             raise told from failure
+
+    def _log_end(self, status: Status, **more: Any) -> None:
+        seconds = round(time.monotonic() - self.began, 3)
+        self.log.info(
+            "export_ended",
+            status=str(status),
+            format=self.request.format_name,
+            records=self.written,
+            seconds=seconds,
+            **more,
+        )
 
     def _data(self, production: SelectedProduction, extension: str, folder: Path) -> ExportData:
         columns, layout = self.request.columns_in_order, self.layout
@@ -336,7 +358,7 @@ class _Export:
                 self._ahead.stop(wait=True)
 
     def _note_smaller(self, batch_records: int) -> None:
-        get_logger().warning("export_batch_halved", reason="memory ran short", batch_records=batch_records)
+        self.log.warning("export_batch_halved", reason="memory ran short", batch_records=batch_records)
         self.batch_records = batch_records
 
     def _checked(self, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -44,12 +44,12 @@ def create_api(settings: Settings, sign_in: SignIn) -> FastAPI:
         static_url="/docs/assets",
         swagger_ui_parameters={"displayRequestDuration": True, "persistAuthorization": False},
     )
-    app.state.desk = Desk(settings)
+    app.state.desk = desk = Desk(settings)
     app.include_router(system.open_routes)
     for part in (system, imports, records, exports):
         app.include_router(part.routes, dependencies=[Security(_BEARER)], responses=_ALWAYS)
     answer_errors(app)
-    app.add_middleware(Gate, sign_in=sign_in)
+    app.add_middleware(Gate, sign_in=sign_in, metrics=desk.metrics.http)
     if settings.api_allowed_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -11,6 +11,7 @@ from fastapi import Depends, Path, Request
 
 from wellprod.errors import StoreBusy
 from wellprod.jobs import Ledger
+from wellprod.metrics import Metrics
 from wellprod.server.api.board import JobBoard
 from wellprod.server.api.envelope import Refused
 from wellprod.settings import Settings
@@ -28,12 +29,15 @@ class Desk:
     ----------
     settings, ledger, board
         The settings, the ledger of the jobs, and what callers see of it.
+    metrics
+        What Prometheus is told.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.ledger = Ledger(settings.jobs_path)
         self.board = JobBoard(self.ledger)
+        self.metrics = Metrics(settings)
         self._store = Store(settings.store_path, settings.api_wait_seconds)
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
 

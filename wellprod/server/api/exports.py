@@ -26,7 +26,7 @@ from wellprod.jobs import Job, Status
 from wellprod.schema import RECORD
 from wellprod.server.api.desk import AtDesk, Desk, JobId, known_parameters
 from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered
-from wellprod.server.api.files import FileAnswer
+from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import MONTH, Export, ExportStarted, Task
 from wellprod.settings import Settings
 
@@ -43,18 +43,12 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Month = Annotated[str, Field(pattern=MONTH, examples=["2024-01"])]
 
 _NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No export has this id"}}
-_FILE_ANSWERS: Responses = {
-    200: {
-        "description": "The file",
-        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
-    },
-    206: {"description": "The part of it that was asked for"},
-    304: {"description": "The caller has it already"},
+
+_NO_FILE: Responses = {
     307: {"description": "It lies in S3; the address opens it there"},
     403: {"model": Refusal, "description": "The link is not whole, or its time is over"},
     404: {"model": Refusal, "description": "No export has this id, or its file is gone"},
     409: {"model": Refusal, "description": "The export is not done"},
-    416: {"model": Refusal, "description": "The file has no such part"},
 }
 
 routes = APIRouter(prefix="/api/v1", tags=["exports"], dependencies=[Depends(known_parameters)])
@@ -152,7 +146,10 @@ async def export(request: Request, desk: AtDesk, export_id: JobId) -> Response:
 
 @routes.head("/exports/{export_id}/file", include_in_schema=False)
 @routes.get(
-    "/exports/{export_id}/file", summary="The file of an export", response_class=Response, responses=_FILE_ANSWERS
+    "/exports/{export_id}/file",
+    summary="The file of an export",
+    response_class=Response,
+    responses={**FILE_ANSWERS, **_NO_FILE},
 )
 async def file(
     request: Request,

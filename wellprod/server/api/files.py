@@ -8,8 +8,16 @@ from pathlib import Path
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from wellprod.server.api.envelope import Refused, refused
+from wellprod.server.api.envelope import Refusal, Refused, Responses, refused
 from wellprod.text import attachment
+
+FILE_ANSWERS: Responses = {
+    200: {"description": "The file", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+    206: {"description": "The part of it that was asked for"},
+    304: {"description": "The caller has it already"},
+    416: {"model": Refusal, "description": "The file has no such part"},
+}
+"""What a file is answered with, for the schema."""
 
 _RANGE = "([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})"
 _RANGES = re.compile(rf"bytes={_RANGE}(, ?{_RANGE})*")
@@ -23,15 +31,15 @@ class FileAnswer(FileResponse):
     path, name
         Where it lies, and what it is saved as.
     etag
-        What tells one state of it from another, without its quotes; None to tell it by time and size.
+        What tells one state of it from another, with its quotation marks; None to tell it by time and size.
     """
 
     chunk_size = 256 * 1024
 
     def __init__(self, path: Path, name: str, etag: str | None = None) -> None:
         found = path.stat()
-        tag = etag or f"{found.st_mtime_ns:x}-{found.st_size:x}"
-        headers = {"ETag": f'"{tag}"', "Content-Disposition": attachment(name), "Cache-Control": "no-cache"}
+        tag = etag or f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+        headers = {"ETag": tag, "Content-Disposition": attachment(name), "Cache-Control": "no-cache"}
         kind = "text/csv; charset=utf-8" if name.endswith(".csv") else None
         super().__init__(path, headers=headers, media_type=kind, filename=name, stat_result=found)
 

@@ -13,8 +13,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wellprod.errors import redact
 from wellprod.log import get_logger
+from wellprod.metrics import HttpMetrics
 from wellprod.server.api.envelope import Refused, refused
 
 SignIn = Callable[[Scope], bool]
@@ -38,11 +38,14 @@ class Gate:
         What is behind it.
     sign_in
         Tells who may ask; liveness and signed links are open to all.
+    metrics
+        Told of each request that was answered.
     """
 
-    def __init__(self, app: ASGIApp, sign_in: SignIn) -> None:
+    def __init__(self, app: ASGIApp, sign_in: SignIn, metrics: HttpMetrics) -> None:
         self.app = app
         self.sign_in = sign_in
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -77,13 +80,10 @@ class Gate:
             except Refused as refusal:
                 await refused(scope, refusal)(scope, receive, sending)
             finally:
-                get_logger().info(
-                    "request",
-                    method=scope["method"],
-                    path=redact(scope["path"]),
-                    status=status,
-                    seconds=round(time.perf_counter() - began, 4),
-                )
+                method, seconds = scope["method"], time.perf_counter() - began
+                self.metrics.observe(method, getattr(scope.get("route"), "path", None), status, seconds)
+                path = scope["raw_path"].decode("latin-1")  # as it came, so that it stays one line
+                get_logger().info("request", method=method, path=path, status=status, seconds=round(seconds, 4))
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         """Let a request pass, or refuse it.
