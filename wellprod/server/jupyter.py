@@ -17,7 +17,7 @@ from wellprod.errors import SettingsError
 from wellprod.log import configure_logs
 from wellprod.server.bridge import API, ApiDoor, finish_answers
 from wellprod.server.door import WORKBENCH
-from wellprod.server.files import ExportDoor, UploadDoor
+from wellprod.server.files import UploadDoor
 from wellprod.server.front import FrontDoor, PageDoor
 from wellprod.server.kernels import KernelDoor, LeftKernels
 from wellprod.settings import Settings, load_settings
@@ -58,7 +58,6 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
             [
                 (r"/wellprod/?", FrontDoor),
                 (r"/wellprod/kernels/([^/]+)", KernelDoor),
-                (r"/wellprod/exports/([^/]+)/file", ExportDoor),
                 (r"/wellprod/uploads/(.+)", UploadDoor),
                 (r"/wellprod/([^/]+)/?", PageDoor),
                 (r"/api/v1/.*", ApiDoor),

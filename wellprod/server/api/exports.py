@@ -23,6 +23,7 @@ from wellprod.export import (
     trigger_export,
 )
 from wellprod.jobs import Job, Status
+from wellprod.log import get_logger
 from wellprod.schema import RECORD
 from wellprod.server.api.desk import AtDesk, Desk, JobId, known_parameters
 from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered
@@ -161,8 +162,8 @@ async def file(
     ] = None,
 ) -> Response:
     """Stream the file; ranges and If-None-Match are answered, so that a download that broke off can go on."""
-    if signature is not None:
-        await to_thread.run_sync(_check_link, export_id, expires or "", signature, desk.settings)
+    if signature is not None or not request.state.signed_in:
+        await to_thread.run_sync(_check_link, export_id, expires or "", signature or "", desk.settings)
     return await to_thread.run_sync(_file_of, await _export(desk, export_id), desk.settings)
 
 
@@ -172,6 +173,10 @@ def _check_link(job_id: str, expires: str, signature: str, settings: Settings) -
         check_link(job_id, expires, signature, settings)
     except UsageError as error:
         raise Refused(403, "LINK_REFUSED", error.message, error.next) from None
+    except ExportError as error:
+        get_logger().error("links_unusable", error=str(error))
+        told = "Links do not work at present."
+        raise Refused(503, "LINKS_UNUSABLE", told, "Tell whoever gave it to you.") from None
 
 
 def _file_of(job: Job, settings: Settings) -> Response:
