@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-import signal
-import socket
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-
-import httpx
-import psutil
 import pytest
 
-from tests.api import TOKEN, Api, StartApi, running_api
-from tests.conftest import ANP_WELLS, CommandLine
-from tests.lab import until
-from tests.stores import fill
-from wellprod.demo import DemoFeed, running
-from wellprod.ingest import ImportRequest, start_import
-from wellprod.settings import load_settings
+from tests.api import Api, StartApi
+from tests.conftest import ANP_WELLS
 
 pytestmark = pytest.mark.slow
 
