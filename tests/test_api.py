@@ -203,7 +203,8 @@ def test_an_answer_has_its_envelope(api: Api) -> None:
 def test_what_is_not_there_or_not_allowed_is_told(api: Api) -> None:
     """Unknown addresses, methods, parameters, values and jobs each have their status and say what is allowed."""
     error_of(api.get("/api/v2"), 404, "NOT_FOUND")
-    wrong = api.client().delete(f"{IMPORT}/run")
+    with api.client() as client:
+        wrong = client.delete(f"{IMPORT}/run")
     error_of(wrong, 405, "METHOD_NOT_ALLOWED")
     assert wrong.headers["allow"] == "GET, POST"
     assert "page_size" in error_of(api.get(f"{IMPORT}/run?page_sise=1"), 422, "VALIDATION_ERROR")["next"]

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from wellprod.server.api import exports, imports, records, system
+from wellprod.server.api.describe import openapi_of
 from wellprod.server.api.desk import Desk
-from wellprod.server.api.envelope import Refusal, Responses, answer_errors
+from wellprod.server.api.envelope import INVALID, Refusal, Responses, answer_errors
 from wellprod.server.api.gate import Gate, SignIn
 from wellprod.settings import Settings
 
-_DESCRIPTION = """
-Well production: imports, lookups and exports, for programs. Every answer is an envelope: `success`, `data` or `error`,
-`message`, `request_id`, `timestamp`. Rates are calendar-day rates in kbd and MMscf a day, volumes are kbbl and MMscf;
-null means not reported, which is not zero. Times of jobs are seconds since 1970.
-"""
 _BEARER = HTTPBearer(auto_error=False, description="The token of the server")  # told here, held by the gate
 _ALWAYS: Responses = {
     401: {"model": Refusal, "description": "Not signed in"},
-    422: {"model": Refusal, "description": "A value is not allowed; `error.message` says which, and what is"},
+    **INVALID,
     503: {"model": Refusal, "description": "The store is held by others, or the server cannot do it now; Retry-After"},
 }
 
@@ -39,8 +37,9 @@ def create_api(settings: Settings, sign_in: SignIn) -> FastAPI:
     app = FastAPIOffline(
         title="wellprod",
         version=system.VERSION,
-        description=_DESCRIPTION,
+        summary="The REST API of a workbench for well production",
         redoc_url=None,
+        root_path_in_servers=False,
         static_url="/docs/assets",
         swagger_ui_parameters={"displayRequestDuration": True, "persistAuthorization": False},
     )
@@ -48,6 +47,7 @@ def create_api(settings: Settings, sign_in: SignIn) -> FastAPI:
     app.include_router(system.open_routes)
     for part in (system, imports, records, exports):
         app.include_router(part.routes, dependencies=[Security(_BEARER)], responses=_ALWAYS)
+    app.openapi = partial(openapi_of, app, settings)  # type: ignore[method-assign]
     answer_errors(app)
     app.add_middleware(Gate, sign_in=sign_in, metrics=desk.metrics.http)
     if settings.api_allowed_origins:

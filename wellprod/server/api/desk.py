@@ -14,6 +14,7 @@ from wellprod.jobs import Ledger
 from wellprod.metrics import Metrics
 from wellprod.server.api.board import JobBoard
 from wellprod.server.api.envelope import Refused
+from wellprod.server.api.models import JOB_ID
 from wellprod.settings import Settings
 from wellprod.store import Reading, Store
 
@@ -73,15 +74,19 @@ def _desk(request: Request) -> Desk:
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]
-JobId = Annotated[str, Path(max_length=64, description="The id of a job, or the first eight characters of it or more")]
+JobId = Annotated[
+    str,
+    Path(max_length=64, description="The id of a job, or the first eight characters of it or more", examples=[JOB_ID]),
+]
 
 
 def known_parameters(request: Request) -> None:
     """Refuse parameters that a route does not have: one that is misspelt would else ask for everything."""
     method = "get" if request.method == "HEAD" else request.method.lower()
-    described = request.app.openapi()["paths"][request.scope["route"].path][method]
+    described = request.app.openapi()["paths"][request.scope["route"].path_format][method]
     known = {parameter["name"] for parameter in described.get("parameters", ()) if parameter["in"] == "query"}
-    if unknown := sorted(set(request.query_params) - known):
+    given = [name for name, _ in request.query_params.multi_items()]
+    if unknown := sorted(set(given) - known):
         raise Refused(
             422,
             "VALIDATION_ERROR",
@@ -89,6 +94,19 @@ def known_parameters(request: Request) -> None:
             f"The parameters here are: {', '.join(sorted(known))}." if known else "This route takes none.",
             details={"parameter": unknown[0]},
         )
+    lists = {parameter["name"] for parameter in described.get("parameters", ()) if _is_list(parameter["schema"])}
+    if repeated := sorted({name for name in given if given.count(name) > 1} - lists):
+        raise Refused(
+            422,
+            "VALIDATION_ERROR",
+            f"The parameter {repeated[0]!r} is given more than once.",
+            "Give it once.",
+            details={"parameter": repeated[0]},
+        )
+
+
+def _is_list(schema: dict[str, Any]) -> bool:
+    return any(kind.get("type") == "array" for kind in (schema, *schema.get("anyOf", ())))
 
 
 def paging(limit: int, offset: int, total: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
@@ -21,6 +21,10 @@ from wellprod.log import get_logger
 Data = TypeVar("Data")
 Responses = dict[int | str, dict[str, Any]]
 """Further answers of a route, by their status, for the schema."""
+
+REQUEST_ID = "0b9f1a52c2a14d0f9d6a8a1c5d2f7e90"
+ANSWERED_AT = "2026-11-21T09:30:01.402000+00:00"
+"""What the examples of answers have."""
 
 BUSY_SECONDS = 5
 """What a caller is told to wait before it asks again, where nothing better is known."""
@@ -47,12 +51,11 @@ _PHRASES = {
 class Failure(BaseModel):
     """What went wrong."""
 
-    code: str = Field(description="One of a closed list, for programs")
+    code: str = Field(description="For programs, such as `VALIDATION_ERROR`; it does not change with the words")
     message: str = Field(description="What happened, with which value, and what is allowed")
-    next: str = Field("", description="What to do next")
-    rule: str | None = Field(None, description="The rule that forbids it now")
+    next: str = Field(description="What to do next")
+    rule: str | None = Field(description="The rule that forbids it now, such as `SINGLE_IMPORT_RULE`")
     details: dict[str, Any] = Field(
-        default_factory=dict,
         description="What is known besides: `job_id`, `failed_page`, `total_pages`, `records_processed`,"
         " `retry_after_seconds`, `status` of the feed",
     )
@@ -61,41 +64,21 @@ class Failure(BaseModel):
 class Answer(BaseModel, Generic[Data]):
     """A request that was answered."""
 
-    success: Literal[True] = True
+    success: Literal[True]
     data: Data
     message: str = Field(description="The answer in a sentence")
-    request_id: str = Field(description="As in the header X-Request-ID, and in each log line")
-    timestamp: str = Field(description="When it was answered, ISO 8601, UTC")
+    request_id: str = Field(description="As in the header X-Request-ID, and in each log line", examples=[REQUEST_ID])
+    timestamp: datetime = Field(description="When it was answered, UTC", examples=[ANSWERED_AT])
 
 
 class Refusal(BaseModel):
     """A request that was refused, or that failed."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "success": False,
-                "error": {
-                    "code": "BUSINESS_RULE_VIOLATION",
-                    "message": "An import is running already: job 5f0c8f0e-0d3c-4c0e-9a39-8f1f8f7a3c11."
-                    " Only one import runs at a time.",
-                    "next": "Follow it with: wellprod jobs show 5f0c8f0e-0d3c-4c0e-9a39-8f1f8f7a3c11",
-                    "rule": "SINGLE_IMPORT_RULE",
-                    "details": {"job_id": "5f0c8f0e-0d3c-4c0e-9a39-8f1f8f7a3c11", "retry_after_seconds": 5},
-                },
-                "message": "An import is running already: job 5f0c8f0e-0d3c-4c0e-9a39-8f1f8f7a3c11."
-                " Only one import runs at a time.",
-                "request_id": "0b9f1a52c2a14d0f9d6a8a1c5d2f7e90",
-                "timestamp": "2026-11-21T09:30:00.000000+00:00",
-            }
-        }
-    )
-
-    success: Literal[False] = False
+    success: Literal[False]
     error: Failure
-    message: str
-    request_id: str
-    timestamp: str
+    message: str = Field(description="That of the error")
+    request_id: str = Field(description="As in the header X-Request-ID, and in each log line")
+    timestamp: datetime = Field(description="When it was answered, UTC")
 
 
 class Refused(Exception):
@@ -116,6 +99,11 @@ class Refused(Exception):
         self.status = status
         self.failure = Failure(code=code, message=message, next=next, rule=rule, details=dict(details or {}))
         self.headers = dict(headers or {})
+
+
+INVALID: Responses = {
+    422: {"model": Refusal, "description": "A value is not allowed; `error.message` says which, and what is"},
+}
 
 
 def answered(
@@ -176,6 +164,9 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def by_http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:  # a body that is no text
+            raise_as = Refused(422, "VALIDATION_ERROR", "The body is no JSON in UTF-8.", "Send it again as such.")
+            return refused(request.scope, raise_as)
         code, message = _PHRASES.get(error.status_code, ("HTTP_ERROR", str(error.detail)))
         headers = dict(error.headers or {})
         if error.status_code == 405:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.responses import Response
 
 from wellprod.analysis.saved import load_selection
 from wellprod.analysis.selection import Selection
-from wellprod.errors import BusinessRuleViolation, ExportError, JobNotFound, UsageError
+from wellprod.errors import BusinessRuleViolation, ExportError, JobNotFound, PresetError, SelectionError, UsageError
 from wellprod.export import (
     FORMATS,
     FORMER_NAMES,
@@ -25,10 +27,10 @@ from wellprod.export import (
 from wellprod.jobs import Job, Status
 from wellprod.log import get_logger
 from wellprod.schema import RECORD
-from wellprod.server.api.desk import AtDesk, Desk, JobId, known_parameters
+from wellprod.server.api.desk import AtDesk, Desk, known_parameters
 from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
-from wellprod.server.api.models import MONTH, Export, ExportStarted, Task
+from wellprod.server.api.models import EXPORT_ID, MONTH, Export, ExportStarted, Task
 from wellprod.settings import Settings
 
 FORMER_STATUS = {
@@ -40,8 +42,11 @@ FORMER_STATUS = {
 }
 """The states of a job in the words of the former service, which had none for one that was stopped."""
 
+ExportId = Annotated[
+    str, Path(max_length=64, description="The id of a job, or its first eight characters or more", examples=[EXPORT_ID])
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Month = Annotated[str, Field(pattern=MONTH, examples=["2024-01"])]
+Month = Annotated[str, Field(pattern=MONTH)]
 
 _NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No export has this id"}}
 
@@ -52,7 +57,22 @@ _NO_FILE: Responses = {
     409: {"model": Refusal, "description": "The export is not done"},
 }
 
-routes = APIRouter(prefix="/api/v1", tags=["exports"], dependencies=[Depends(known_parameters)])
+routes = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters)])
+
+
+_NAMES = {name: FORMATS[FORMER_NAMES.get(name, name)] for name in (*FORMATS, *FORMER_NAMES)}
+_FIXED = [name for name, form in _NAMES.items() if not form.is_table]
+_NO_COLUMNS = {"columns": {"maxItems": 0}}
+_RULES: list[Any] = [  # as ExportRequest holds them
+    {
+        "if": {"properties": {"preset": {"type": "string"}}, "required": ["preset"]},
+        "then": {"properties": _NO_COLUMNS},
+    },
+    {
+        "if": {"properties": {"format": {"enum": _FIXED}}, "required": ["format"]},
+        "then": {"properties": {**_NO_COLUMNS, "preset": {"type": "null"}}},
+    },
+]
 
 
 class Chosen(BaseModel):
@@ -61,12 +81,13 @@ class Chosen(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[
-        str | None, Field(max_length=60, description="Of a saved selection; what else is given replaces its own")
+        str | None,
+        Field(min_length=1, max_length=60, description="Of a saved selection; what else is given replaces its own"),
     ] = None
     fields: Annotated[list[Name], Field(max_length=1000, description="Codes or names", examples=[["Tupi"]])] = []
     wells: Annotated[list[Name], Field(max_length=10_000, description="Codes, names or references")] = []
-    first_month: Month | None = None
-    last_month: Month | None = None
+    first_month: Annotated[Month | None, Field(description="YYYY-MM", examples=["2023-01"])] = None
+    last_month: Annotated[Month | None, Field(description="YYYY-MM, not before the first", examples=["2024-05"])] = None
 
 
 class ExportAsked(BaseModel):
@@ -75,15 +96,22 @@ class ExportAsked(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "example": {"format": "csv", "selection": {"fields": ["Tupi"], "first_month": "2023-01"}},
+            "examples": [{"format": "csv", "selection": {"fields": ["Tupi"], "first_month": "2023-01"}}],
+            "allOf": _RULES,
         },
     )
 
-    format: Annotated[str | None, Field(json_schema_extra={"enum": [*FORMATS, *FORMER_NAMES, None]})] = None
+    format: Annotated[
+        str | None, Field(description="CSV if none is given", json_schema_extra={"enum": [*_NAMES, None]})
+    ] = None
     selection: Chosen = Chosen()
     columns: Annotated[
         list[Annotated[str, Field(json_schema_extra={"enum": list(RECORD)})]],
-        Field(max_length=len(RECORD), description="Columns of the record; all if none are given"),
+        Field(
+            max_length=len(RECORD),
+            description="Columns of the record, all if none are given; not with a preset, nor with"
+            f" {' or '.join(_FIXED)}",
+        ),
     ] = []
     preset: Annotated[
         str | None,
@@ -91,15 +119,23 @@ class ExportAsked(BaseModel):
             pattern="^[A-Za-z0-9_-]{1,60}$", description="Name of the layout of other software", examples=["enverus"]
         ),
     ] = None
-    formulas_as_text: bool = False
+    formulas_as_text: Annotated[
+        StrictBool, Field(description="Keep a spreadsheet from running text of a CSV as a formula")
+    ] = False
 
 
 @routes.post(
     "/exports",
+    operation_id="start_export",
+    tags=["exports"],
     summary="Start an export",
     status_code=202,
     response_model=Answer[ExportStarted],
-    responses={404: {"model": Refusal, "description": "The selection names what is not in the store"}},
+    responses={
+        404: {"model": Refusal, "description": "It names a field, well, saved selection or preset that is not there"},
+        409: {"model": Refusal, "description": "The selection holds no records"},
+        413: {"model": Refusal, "description": "The body is above the limit"},
+    },
 )
 async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
     """Export a selection to the downloads of the workbench, or where WELLPROD_EXPORT_TARGET says."""
@@ -112,22 +148,40 @@ async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
 
 def _triggered(asked: ExportAsked, settings: Settings) -> str:
     chosen = asked.selection
-    saved = load_selection(chosen.name, settings.selections_path) if chosen.name is not None else Selection()
+    with _there(SelectionError):
+        saved = load_selection(chosen.name, settings.selections_path) if chosen.name is not None else Selection()
     selection = saved.narrowed(tuple(chosen.fields), tuple(chosen.wells), chosen.first_month, chosen.last_month)
-    return trigger_export(
-        ExportRequest(
-            selection,
-            asked.format,
-            columns=tuple(asked.columns),
-            formulas_as_text=asked.formulas_as_text,
-            preset=asked.preset,
-        ),
-        settings,
-    )
+    with _there(PresetError):
+        return trigger_export(
+            ExportRequest(
+                selection,
+                asked.format,
+                columns=tuple(asked.columns),
+                formulas_as_text=asked.formulas_as_text,
+                preset=asked.preset,
+            ),
+            settings,
+        )
 
 
-@routes.get("/exports/{export_id}", summary="One export", response_model=Answer[Export], responses=_NOT_FOUND)
-async def export(request: Request, desk: AtDesk, export_id: JobId) -> Response:
+@contextmanager
+def _there(error: type[UsageError]) -> Iterator[None]:
+    """Answer what names something that this server does not have as it answers any other thing it does not have."""
+    try:
+        yield
+    except error as failure:
+        raise Refused(404, "NOT_FOUND", failure.message, failure.next) from None
+
+
+@routes.get(
+    "/exports/{export_id}",
+    operation_id="get_export",
+    tags=["exports"],
+    summary="One export",
+    response_model=Answer[Export],
+    responses=_NOT_FOUND,
+)
+async def export(request: Request, desk: AtDesk, export_id: ExportId) -> Response:
     """Say how far an export is; when it is done, `download_url` opens its file for an hour without signing in."""
     job = await _export(desk, export_id)
     told = export_status(job)
@@ -148,20 +202,26 @@ async def export(request: Request, desk: AtDesk, export_id: JobId) -> Response:
 @routes.head("/exports/{export_id}/file", include_in_schema=False)
 @routes.get(
     "/exports/{export_id}/file",
+    operation_id="download_export",
+    tags=["exports"],
     summary="The file of an export",
     response_class=Response,
     responses={**FILE_ANSWERS, **_NO_FILE},
+    openapi_extra={"security": [{}]},  # a signed link needs no other sign-in
 )
 async def file(
     request: Request,
     desk: AtDesk,
-    export_id: JobId,
+    export_id: ExportId,
     expires: Annotated[str | None, Query(max_length=20, description="Of a signed link")] = None,
     signature: Annotated[
         str | None, Query(max_length=200, description="Of a signed link, which needs no sign-in")
     ] = None,
 ) -> Response:
-    """Stream the file; ranges and If-None-Match are answered, so that a download that broke off can go on."""
+    """Stream the file; Range, If-Range and If-None-Match are answered, so that a download that broke off can go on.
+
+    Give the token, or both `expires` and `signature` as the `download_url` of the export has them.
+    """
     if signature is not None or not request.state.signed_in:
         await to_thread.run_sync(_check_link, export_id, expires or "", signature or "", desk.settings)
     return await to_thread.run_sync(_file_of, await _export(desk, export_id), desk.settings)
@@ -199,12 +259,13 @@ def _file_of(job: Job, settings: Settings) -> Response:
 
 @routes.get(
     "/tasks/{task_id}",
+    operation_id="get_task",
     tags=["tasks"],
     summary="One job of any kind",
     response_model=Answer[Task],
     responses={404: {"model": Refusal, "description": "No job has this id"}},
 )
-async def task(request: Request, desk: AtDesk, task_id: JobId) -> Response:
+async def task(request: Request, desk: AtDesk, task_id: ExportId) -> Response:
     """Say how far an import or export is, in the words of the former service."""
     job = await desk.board.job(task_id)
     progress, error = job.progress or {}, job.error or {}

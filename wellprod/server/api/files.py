@@ -8,14 +8,21 @@ from pathlib import Path
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from wellprod.server.api.describe import headers
 from wellprod.server.api.envelope import Refusal, Refused, Responses, refused
 from wellprod.text import attachment
 
+_BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_OF_FILE = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
 FILE_ANSWERS: Responses = {
-    200: {"description": "The file", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
-    206: {"description": "The part of it that was asked for"},
-    304: {"description": "The caller has it already"},
-    416: {"model": Refusal, "description": "The file has no such part"},
+    200: {"description": "The file", "content": _BYTES, "headers": headers(*_OF_FILE)},
+    206: {
+        "description": "The part of it that was asked for by Range",
+        "content": _BYTES,
+        "headers": headers("Content-Range", *_OF_FILE),
+    },
+    304: {"description": "The caller has it already", "headers": headers("ETag", "Last-Modified")},
+    416: {"model": Refusal, "description": "The file has no such part", "headers": headers("Content-Range")},
 }
 """What a file is answered with, for the schema."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from python_multipart.exceptions import MultipartParseError
@@ -16,16 +17,25 @@ from wellprod.errors import BusinessRuleViolation, FeedError, JobNotFound, Usage
 from wellprod.ingest import Arrival, ImportRequest, check_file, forget_imported, trigger_import
 from wellprod.jobs import Job, Status
 from wellprod.resume import trigger_job_again
+from wellprod.server.api.describe import headers
 from wellprod.server.api.desk import AtDesk, Desk, JobId, known_parameters, paging
 from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, refusal_from
 from wellprod.server.api.models import ImportJob, ImportJobs, ImportStarted, ImportSummary
 from wellprod.settings import PAGE_SIZES
 from wellprod.text import number
 
-_CONFLICT: Responses = {409: {"model": Refusal, "description": "Another import is running, or no feed is configured"}}
+_CONFLICT: Responses = {
+    409: {
+        "model": Refusal,
+        "description": "Another import is running, no feed is configured, or the import was cancelled",
+    }
+}
 _FEED_FAILED: Responses = {
-    202: {"model": Answer[ImportStarted], "description": "The server is ending; the import goes on"},
     502: {"model": Refusal, "description": "The feed failed; `error.details` says at which page"},
+    507: {"model": Refusal, "description": "The disk is full"},
+}
+_ENDING: Responses = {
+    202: {"model": Answer[ImportStarted], "description": "The server is ending; the import goes on"},
 }
 _CROSS_SITE: Responses = {403: {"model": Refusal, "description": "Asked for by another site"}}
 _NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No import has this id"}}
@@ -47,7 +57,7 @@ def _refuse_other_sites(request: Request) -> None:
     site = request.headers.get("sec-fetch-site")
     sent_from = request.headers.get("origin") or request.headers.get("referer") or ""
     elsewhere = site not in ("same-origin", "none") if site else bool(sent_from) and sent_from.split("/")[2:3] != [here]
-    if request.method == "GET" and elsewhere:
+    if elsewhere:
         raise Refused(
             403,
             "CROSS_SITE",
@@ -59,11 +69,14 @@ def _refuse_other_sites(request: Request) -> None:
 def _asked(
     desk: AtDesk,
     page_size: Annotated[
-        int | None, Query(ge=PAGE_SIZES[0], le=PAGE_SIZES[-1], description="Records a page to ask for")
+        int | None,
+        Query(ge=PAGE_SIZES[0], le=PAGE_SIZES[-1], description="Records a page to ask for", examples=[1000]),
     ] = None,
-    max_pages: Annotated[int | None, Query(ge=1, le=1_000_000, description="Pages to read at most")] = None,
+    max_pages: Annotated[
+        int | None, Query(ge=1, le=1_000_000, description="Pages to read at most", examples=[10])
+    ] = None,
     start_page: Annotated[
-        int, Query(ge=1, le=1_000_000, description="First page; asks the feed for numbered pages")
+        int, Query(ge=1, le=1_000_000, description="First page; asks the feed for numbered pages", examples=[1])
     ] = 1,
 ) -> ImportRequest:
     """Give the import of the configured feed or file."""
@@ -83,97 +96,62 @@ def _configured(desk: Desk, **given: Any) -> ImportRequest:
 
 
 AskedImport = Annotated[ImportRequest, Depends(_asked)]
-_FROM_HERE = [Depends(_refuse_other_sites)]
 _RUN: dict[str, Any] = {
     "response_model": Answer[ImportSummary],
-    "responses": {**_CONFLICT, **_FEED_FAILED, **_CROSS_SITE},
-    "dependencies": _FROM_HERE,
+    "responses": {**_ENDING, **_CONFLICT, **_FEED_FAILED},
 }
 _TRIGGER: dict[str, Any] = {
     "response_model": Answer[ImportStarted],
-    "responses": {**_CONFLICT, **_CROSS_SITE},
-    "dependencies": _FROM_HERE,
+    "responses": {200: {"headers": headers("Location")}, **_CONFLICT},
 }
 _FORMER: dict[str, Any] = {
     "deprecated": True,
     "description": "For callers of the former service: use POST. Refused where a page of another site asks for it.",
+    "dependencies": [Depends(_refuse_other_sites)],
 }
 
 
-@routes.post("/run", summary="Import, and wait for the end", **_RUN)
-@routes.get("/run", summary="Import, and wait for the end (former way)", **_RUN, **_FORMER)
+def _former(route: dict[str, Any]) -> dict[str, Any]:
+    return {**route, **_FORMER, "responses": {**route["responses"], **_CROSS_SITE}}
+
+
+@routes.post("/run", operation_id="run_import", summary="Import, and wait for the end", **_RUN)
+@routes.get("/run", operation_id="run_import_by_get", summary="Import, and wait (former way)", **_former(_RUN))
 async def run(request: Request, desk: AtDesk, asked: AskedImport) -> Response:
     """Import the configured feed or file, wait for the end, and give the whole summary."""
     return await _answered_at_end(request, desk, await _triggered(desk, asked))
 
 
-@routes.post("/trigger", summary="Start an import", **_TRIGGER)
-@routes.get("/trigger", summary="Start an import (former way)", **_TRIGGER, **_FORMER)
+@routes.post("/trigger", operation_id="trigger_import", summary="Start an import", **_TRIGGER)
+@routes.get("/trigger", operation_id="trigger_import_by_get", summary="Start one (former way)", **_former(_TRIGGER))
 async def trigger(request: Request, desk: AtDesk, asked: AskedImport) -> Response:
     """Start an import of the configured feed or file, and give its job id at once."""
     return _answered_at_once(request, await _triggered(desk, asked), 200)
 
 
-_RECORDS_BODY = {
-    "type": "object",
-    "description": "An OData answer: its records in `value`, in the shape of any feed profile of the server.",
-    "required": ["value"],
-    "properties": {
-        "value": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field_code", "well_code", "production_period", "oil_production_kbd"],
-            },
-        }
-    },
-    "example": {
-        "value": [
-            {
-                "field_code": 12,
-                "_field_name": "Tupi",
-                "well_code": 126,
-                "_well_reference": "9-TUPI-1-RJS",
-                "production_period": "2024-01-01",
-                "days_on_production": 31,
-                "oil_production_kbd": 18.4,
-                "gas_production_mmcfd": 21.0,
-                "water_production_kbd": 0.2,
-            }
-        ]
-    },
-}
-_FILE_BODY = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
-
-
 @routes.post(
     "",
+    operation_id="import_records",
     summary="Import what is sent, or the configured feed",
     response_model=Answer[ImportSummary],
     responses={
-        **_CONFLICT,
-        **_FEED_FAILED,
         202: {"model": Answer[ImportStarted], "description": "It runs by itself"},
+        **_CONFLICT,
         413: {"model": Refusal, "description": "The file is above the limit"},
-    },
-    openapi_extra={
-        "requestBody": {
-            "required": False,
-            "description": "Records as an OData answer or a list, or a file of them; streamed, so it may have"
-            " several hundred MB. Without a body the configured feed or file is imported.",
-            "content": {
-                "application/json": {"schema": _RECORDS_BODY},
-                "multipart/form-data": {"schema": _FILE_BODY},
-            },
-        }
+        415: {"model": Refusal, "description": "The body is neither JSON nor a form"},
+        **_FEED_FAILED,
     },
 )
 async def import_sent(
     request: Request,
     desk: AtDesk,
-    background: Annotated[bool, Query(description="Answer 202 with the job id at once")] = False,
+    background: Annotated[bool, Query(description="Answer 202 with the job id at once", examples=[False])] = False,
 ) -> Response:
-    """Import the records that are sent; without a body, the configured feed or file."""
+    """Import the records that are sent; without a body, or with an empty one, the configured feed or file.
+
+    The body is streamed, so that it may have several hundred MB. Rows that are no records are kept as rejects and
+    counted; the request is refused where no row has what a feed profile needs.
+    """
     await to_thread.run_sync(desk.ledger.check_idle)  # before the body is read, which may be long
     path = await _received(request, desk)
     asked = _configured(desk) if path is None else await to_thread.run_sync(_of_file, desk, path)
@@ -258,9 +236,17 @@ async def _received(request: Request, desk: Desk) -> Path | None:
             raise Refused(400, "BODY_INCOMPLETE", "The body broke off.", "Send it again.") from None
         if form:
             form.end()
-        elif head.strip() in (b"", b"{}", b"null"):
+        elif _is_blank(head):
             return None
         return await to_thread.run_sync(arrival.keep)
+
+
+def _is_blank(head: bytes) -> bool:
+    """Tell whether a body that begins so says nothing; one that does is shorter than what is looked at."""
+    try:
+        return not head.strip() or orjson.loads(head) in ({}, None)
+    except orjson.JSONDecodeError:
+        return False
 
 
 class _Form:
@@ -330,12 +316,12 @@ class _Form:
 # Following one
 
 
-@routes.get("/jobs", summary="Imports, newest first", response_model=Answer[ImportJobs])
+@routes.get("/jobs", operation_id="list_imports", summary="Imports, newest first", response_model=Answer[ImportJobs])
 async def jobs(
     request: Request,
     desk: AtDesk,
-    limit: Annotated[int, Query(ge=1, le=500, description="Imports to give at most")] = 50,
-    offset: Annotated[int, Query(ge=0, le=1_000_000_000, description="Imports to pass by")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500, description="Imports to give at most", examples=[50])] = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000, description="Imports to pass by", examples=[0])] = 0,
 ) -> Response:
     """List the imports, those that run too."""
     found, total = await to_thread.run_sync(_listed, desk, limit, offset)
@@ -347,14 +333,26 @@ def _listed(desk: Desk, limit: int, offset: int) -> tuple[list[Job], int]:
     return desk.ledger.jobs(kind="import", limit=limit, offset=offset), desk.ledger.count(kind="import")
 
 
-@routes.get("/status/{job_id}", summary="One import", response_model=Answer[ImportJob], responses=_NOT_FOUND)
+@routes.get(
+    "/status/{job_id}",
+    operation_id="import_status",
+    summary="One import",
+    response_model=Answer[ImportJob],
+    responses=_NOT_FOUND,
+)
 async def status(request: Request, desk: AtDesk, job_id: JobId) -> Response:
     """Say how far an import is, or how it ended. Ask as often as you like: it costs the import nothing."""
     job = await _import(desk, job_id)
     return answered(request, job.as_dict(), f"The import is {job.status}.")
 
 
-@routes.post("/{job_id}/cancel", summary="Stop an import", response_model=Answer[ImportJob], responses=_NOT_FOUND)
+@routes.post(
+    "/{job_id}/cancel",
+    operation_id="cancel_import",
+    summary="Stop an import",
+    response_model=Answer[ImportJob],
+    responses=_NOT_FOUND,
+)
 async def cancel(request: Request, desk: AtDesk, job_id: JobId) -> Response:
     """Ask an import to stop, which it does within a page; what it stored stays, and it can be resumed."""
     job = await _import(desk, job_id)
@@ -365,6 +363,7 @@ async def cancel(request: Request, desk: AtDesk, job_id: JobId) -> Response:
 
 @routes.post(
     "/{job_id}/resume",
+    operation_id="resume_import",
     summary="Go on with an import",
     status_code=202,
     response_model=Answer[ImportStarted],

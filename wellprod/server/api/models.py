@@ -1,4 +1,4 @@
-"""What the answers hold, for the OpenAPI schema: names, types, units and examples."""
+"""What the answers hold, for the OpenAPI schema: names, types, units and, field by field, examples."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ MONTH = "^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"
 
 JobState = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 TaskState = Literal["pending", "processing", "completed", "failed"]
-Epoch = Annotated[float | None, Field(description="Seconds since 1970, UTC", examples=[1795257000.0])]
 
 JOB_ID = "5f0c8f0e-0d3c-4c0e-9a39-8f1f8f7a3c11"
+EXPORT_ID = "b1c5d6c0-2f4e-4a63-8a0b-6f0f5a9d7e22"
+DATA_SOURCE = "Brazil - Agência Nacional do Petróleo (ANP)"
+"""Ids and the source of the examples."""
+
+_EPOCH = "Seconds since 1970, UTC; null while it has not come to that"
+Created = Annotated[float, Field(description="Seconds since 1970, UTC", examples=[1795257000.0])]
+Started = Annotated[float | None, Field(description=_EPOCH, examples=[1795257000.9])]
+Completed = Annotated[float | None, Field(description=_EPOCH, examples=[1795257001.4])]
+Percent = Annotated[float | None, Field(description="Null where it cannot be known", examples=[100.0])]
+Month = Annotated[date | None, Field(description="First day of the month", examples=["2024-05-01"])]
 
 
 class Index(BaseModel):
@@ -22,41 +31,41 @@ class Index(BaseModel):
 
     name: str = Field(examples=["wellprod"])
     version: str = Field(examples=["0.1.0"])
-    docs: str = Field(examples=["/docs"])
-    openapi: str = Field(examples=["/openapi.json"])
-    routes: list[str] = Field(examples=[["GET /api/v1/wells/stats"]])
+    docs: str = Field(description="Address of the documentation", examples=["/docs"])
+    openapi: str = Field(description="Address of this schema", examples=["/openapi.json"])
+    routes: list[str] = Field(examples=[["GET /", "GET /health", "GET /api/v1/wells/stats"]])
 
 
 class Finding(BaseModel):
     """One thing that was looked at."""
 
     is_well: bool
-    finding: str = Field(examples=["6,505 records, schema 1"])
+    finding: str
 
 
 class Health(BaseModel):
     """Whether the workbench is well."""
 
-    healthy: bool
+    healthy: bool = Field(examples=[True])
     version: str = Field(examples=["0.1.0"])
     schema_version: int = Field(description="Of the tables that this version makes", examples=[1])
-    store: Finding
-    jobs: Finding
-    disk: Finding
+    store: Finding = Field(examples=[{"is_well": True, "finding": "6,505 records, schema 1"}])
+    jobs: Finding = Field(examples=[{"is_well": True, "finding": "no import is running"}])
+    disk: Finding = Field(examples=[{"is_well": True, "finding": "79.2 GB free"}])
 
 
 class Alive(BaseModel):
     """That the server answers."""
 
-    alive: Literal[True] = True
+    alive: Literal[True]
 
 
 class ImportStarted(BaseModel):
     """An import that runs by itself."""
 
     job_id: str = Field(examples=[JOB_ID])
-    status: JobState
-    status_url: str = Field(examples=[f"/api/v1/wells/import/status/{JOB_ID}"])
+    status: JobState = Field(examples=["PENDING"])
+    status_url: str = Field(description="Where to follow it", examples=[f"/api/v1/wells/import/status/{JOB_ID}"])
 
 
 class BatchResult(BaseModel):
@@ -85,17 +94,17 @@ class RecordCounts(BaseModel):
     new_records: int = Field(examples=[6505])
     duplicate_records: int = Field(examples=[0])
     restated_records: int = Field(examples=[0])
-    error_records: int = Field(examples=[0])
+    error_records: int = Field(description="Rejected rows, which are kept with their reason", examples=[0])
     rejects_by_reason: dict[str, int] = Field(examples=[{}])
-    quality_findings: dict[str, int] = Field(examples=[{}])
+    quality_findings: dict[str, int] = Field(description="Breaches of quality rules, by rule", examples=[{}])
 
 
 class Performance(BaseModel):
     """How long it took."""
 
     total_execution_time_seconds: float = Field(examples=[0.4])
-    average_throughput_per_second: float = Field(description="Records a second", examples=[16000.0])
-    api_request_time_seconds: float = Field(examples=[0.1])
+    average_throughput_per_second: float = Field(description="Records a second", examples=[16262.5])
+    api_request_time_seconds: float = Field(description="Waiting for the feed", examples=[0.1])
     database_time_seconds: float = Field(examples=[0.1])
 
 
@@ -104,21 +113,21 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    page: int | None = None
-    code: str
-    message: str
-    next: str = ""
+    page: int | None = Field(None, examples=[4])
+    code: str = Field(examples=["FEED_UNREACHABLE"])
+    message: str = Field(examples=["Page 4 was not answered within 30 seconds, 6 times."])
+    next: str = Field("", examples=["3,000 records of 3 pages are stored. Resume the job."])
 
 
 class ImportSummary(BaseModel):
     """What an import did, over all its runs."""
 
     job_id: str = Field(examples=[JOB_ID])
-    status: JobState
-    source: str = Field(examples=["https://host/odata/WellProduction"])
-    profile: str | None = Field(examples=["woodmac"])
-    warnings: list[str]
-    errors: list[Problem]
+    status: JobState = Field(examples=["COMPLETED"])
+    source: str = Field(description="Feed or file", examples=["https://host/odata/WellProduction"])
+    profile: str | None = Field(description="How the feed was read", examples=["woodmac"])
+    warnings: list[str] = Field(examples=[[]])
+    errors: list[Problem] = Field(description="Pages that failed, and why the import stopped", examples=[[]])
     batch_result: BatchResult
     pagination_summary: PaginationSummary
     import_summary: RecordCounts
@@ -126,28 +135,46 @@ class ImportSummary(BaseModel):
 
 
 class ImportJob(BaseModel):
-    """An import as the ledger has it: how far it is while it runs, and its summary when it has ended."""
+    """An import as the ledger has it: how far it is while it runs, and its summary as well when it has ended."""
 
     model_config = ConfigDict(extra="allow")
 
     job_id: str = Field(examples=[JOB_ID])
     kind: Literal["import"]
-    status: JobState
-    created_at: Epoch
-    started_at: Epoch
-    completed_at: Epoch
-    execution_time_seconds: float | None
+    status: JobState = Field(examples=["COMPLETED"])
+    created_at: Created
+    started_at: Started
+    completed_at: Completed
+    execution_time_seconds: float | None = Field(examples=[0.5])
     runs: int = Field(description="How often it was started or resumed", examples=[1])
-    cancel_requested: bool
-    parameters: dict[str, Any] = Field(description="What was asked for; an address has no secrets")
-    error: Problem | None = Field(description="Why it stopped, and how to go on")
-    current_page: int | None = None
-    total_pages: int | None = None
-    progress_percentage: float | None = None
-    records_processed: int | None = None
-    estimated_total: int | None = None
-    estimated_completion: str | None = Field(None, description="ISO 8601, UTC")
-    records_per_second: float | None = None
+    cancel_requested: bool = Field(examples=[False])
+    parameters: dict[str, Any] = Field(
+        description="What was asked for; an address has no secrets",
+        examples=[{"source": "https://host/odata/WellProduction", "page_size": 1000, "max_pages": None}],
+    )
+    error: Problem | None = Field(description="Why it stopped, and how to go on", examples=[None])
+
+    current_page: int | None = Field(None, examples=[7])
+    total_pages: int | None = Field(None, examples=[7])
+    progress_percentage: Percent = None
+    records_processed: int | None = Field(None, examples=[6505])
+    estimated_total: int | None = Field(None, description="As the feed counts them", examples=[6505])
+    estimated_completion: str | None = Field(None, description="ISO 8601, UTC", examples=["2026-11-21T09:30:01+00:00"])
+    records_per_second: float | None = Field(None, examples=[16262.5])
+    new_records: int | None = Field(None, examples=[6505])
+    duplicate_records: int | None = Field(None, examples=[0])
+    restated_records: int | None = Field(None, examples=[0])
+    failed_records: int | None = Field(None, examples=[0])
+    waiting_for: str | None = Field(None, description="What it waits for just now", examples=[None])
+
+    source: str | None = Field(None, examples=["https://host/odata/WellProduction"])
+    profile: str | None = Field(None, examples=["woodmac"])
+    warnings: list[str] | None = Field(None, examples=[[]])
+    errors: list[Problem] | None = Field(None, examples=[[]])
+    batch_result: BatchResult | None = None
+    pagination_summary: PaginationSummary | None = None
+    import_summary: RecordCounts | None = None
+    performance: Performance | None = None
 
 
 class Page(BaseModel):
@@ -155,8 +182,8 @@ class Page(BaseModel):
 
     limit: int = Field(examples=[50])
     offset: int = Field(examples=[0])
-    total: int | None = Field(None, description="How many there are in all; null where that is not counted")
-    next_offset: int | None = Field(None, description="Where the next part begins; null at the end")
+    total: int = Field(description="How many there are in all", examples=[1])
+    next_offset: int | None = Field(description="Where the next part begins; null at the end", examples=[None])
 
 
 class ImportJobs(BaseModel):
@@ -170,139 +197,151 @@ class Stats(BaseModel):
     """What is in the store."""
 
     records: int = Field(examples=[6505])
-    fields: int = Field(examples=[15])
+    fields: int = Field(examples=[66])
     wells: int = Field(examples=[413])
-    first_month: date | None = Field(description="First day of the month", examples=["2022-01-01"])
-    last_month: date | None = Field(examples=["2023-12-01"])
-    wells_in_last_month: int = Field(examples=[260])
-    data_sources: list[str] = Field(examples=[["ANP"]])
+    first_month: date | None = Field(description="First day of the month", examples=["2018-01-01"])
+    last_month: Month
+    wells_in_last_month: int = Field(examples=[80])
+    data_sources: list[str] = Field(examples=[[DATA_SOURCE]])
     restated_versions: int = Field(description="Older versions kept", examples=[0])
     rejected_rows: int = Field(examples=[0])
-    size_bytes: int = Field(description="Of the store's file", examples=[2240512])
+    size_bytes: int = Field(description="Of the store's file", examples=[1585152])
 
 
 class Record(BaseModel):
     """One well in one month, as calendar-day rates; null means not reported, which is not zero."""
 
-    field_code: int = Field(examples=[12])
+    field_code: int = Field(examples=[1064])
     field_name: str | None = Field(examples=["Tupi"])
-    well_code: int = Field(examples=[126])
-    well_reference: str | None = Field(examples=["9-BUZ-40-RJS"])
-    well_name: str | None
-    production_period: date = Field(description="First day of the month", examples=["2023-01-01"])
-    days_on_production: float | None = Field(examples=[31.0])
+    well_code: int = Field(examples=[50395])
+    well_reference: str | None = Field(examples=["9-LL-2-RJS"])
+    well_name: str | None = Field(examples=["9-LL-2-RJS"])
+    production_period: date = Field(description="First day of the month", examples=["2024-05-01"])
+    days_on_production: float | None = Field(description="May be fractional", examples=[31.0])
     oil_production_kbd: float | None = Field(description="kbd, thousand barrels a day", examples=[18.4])
-    gas_production_mmcfd: float | None = Field(description="MMscf a day", examples=[21.0])
-    liquids_production_kbd: float | None = Field(description="kbd", examples=[18.4])
+    gas_production_mmcfd: float | None = Field(description="MMscf a day", examples=[37.2])
+    liquids_production_kbd: float | None = Field(description="kbd", examples=[None])
     water_production_kbd: float | None = Field(description="kbd", examples=[0.2])
-    data_source: str = Field(examples=["ANP"])
-    source_data: str | None
-    partition_0: str | None
-    created_at: datetime = Field(description="When the store first took it, UTC")
-    updated_at: datetime = Field(description="When the store last changed it, UTC")
+    data_source: str = Field(examples=[DATA_SOURCE])
+    source_data: str | None = Field(examples=["Boletim Mensal da Produção"])
+    partition_0: str | None = Field(examples=["latest"])
+    created_at: datetime = Field(
+        description="When the store first took it, UTC", examples=["2026-11-21T09:30:00.513000+00:00"]
+    )
+    updated_at: datetime = Field(
+        description="When the store last changed it, UTC", examples=["2026-11-21T09:30:00.513000+00:00"]
+    )
 
 
 class Extent(BaseModel):
     """How much a well or a field has: months, and volumes so far; null where nothing was reported."""
 
-    months: int = Field(examples=[24])
-    first_month: date | None = Field(examples=["2022-01-01"])
-    last_month: date | None = Field(examples=["2023-12-01"])
-    cum_oil_kbbl: float | None = Field(description="Thousand barrels", examples=[13100.2])
-    cum_gas_mmscf: float | None = Field(description="Million standard cubic feet", examples=[15300.0])
-    cum_water_kbbl: float | None = Field(description="Thousand barrels", examples=[120.4])
+    months: int = Field(examples=[64])
+    first_month: date | None = Field(description="First day of the month", examples=["2018-05-01"])
+    last_month: Month
+    cum_oil_kbbl: float | None = Field(description="Thousand barrels", examples=[17198.6])
+    cum_gas_mmscf: float | None = Field(description="Million standard cubic feet", examples=[106446.9])
+    cum_water_kbbl: float | None = Field(description="Thousand barrels", examples=[None])
 
 
-class Well(Extent):
+class WellTotals(Extent):
     """One well; names are the latest ones."""
 
-    well_code: int = Field(examples=[126])
-    well_reference: str | None = Field(examples=["9-BUZ-40-RJS"])
-    well_name: str | None
-    field_code: int = Field(description="Of the latest month", examples=[12])
-    field_name: str | None = Field(examples=["Búzios"])
-    data_source: str = Field(examples=["ANP"])
+    well_code: int = Field(examples=[50395])
+    well_reference: str | None = Field(examples=["9-LL-2-RJS"])
+    well_name: str | None = Field(examples=["9-LL-2-RJS"])
+    field_code: int = Field(description="Of the latest month", examples=[1064])
+    field_name: str | None = Field(examples=["Tupi"])
+    data_source: str = Field(examples=[DATA_SOURCE])
 
 
-class Field_(Extent):
+class FieldTotals(Extent):
     """One field; its name is the latest one."""
 
-    model_config = ConfigDict(title="Field")
-
-    field_code: int = Field(examples=[12])
+    field_code: int = Field(examples=[1064])
     field_name: str | None = Field(examples=["Tupi"])
-    data_source: str = Field(examples=["ANP"])
-    wells: int = Field(examples=[80])
+    data_source: str = Field(examples=[DATA_SOURCE])
+    wells: int = Field(examples=[29])
 
 
-class WellAnswer(BaseModel):
+class WellRecords(BaseModel):
     """A well and a part of its records, in the order of the months."""
 
-    well: Well
+    well: WellTotals
     records: list[Record]
     paging: Page
 
 
-class FieldAnswer(BaseModel):
+class FieldRecords(BaseModel):
     """A field, its wells, and its records where they were asked for; `paging` is of the records, else of the wells."""
 
-    field: Field_
-    wells: list[Well]
-    records: list[Record] | None = None
+    field: FieldTotals
+    wells: list[WellTotals]
+    records: list[Record] | None = Field(description="Null where they were not asked for", examples=[None])
     paging: Page
 
 
 class ExportStarted(BaseModel):
-    """An export that runs by itself; all three are one id."""
+    """An export that runs by itself; `export_id` and `task_id` are one id."""
 
-    export_id: str = Field(examples=[JOB_ID])
-    task_id: str = Field(examples=[JOB_ID])
-    status: TaskState
-    status_url: str = Field(examples=[f"/api/v1/exports/{JOB_ID}"])
+    export_id: str = Field(examples=[EXPORT_ID])
+    task_id: str = Field(examples=[EXPORT_ID])
+    status: TaskState = Field(examples=["pending"])
+    status_url: str = Field(description="Where to follow it", examples=[f"/api/v1/exports/{EXPORT_ID}"])
 
 
 class Export(BaseModel):
     """An export: what was asked for, how far it is, and where its file is."""
 
-    export_id: str = Field(examples=[JOB_ID])
-    task_id: str = Field(examples=[JOB_ID])
-    status: TaskState
+    export_id: str = Field(examples=[EXPORT_ID])
+    task_id: str = Field(examples=[EXPORT_ID])
+    status: TaskState = Field(examples=["completed"])
     format: str | None = Field(examples=["csv"])
-    preset: str | None
-    selection: dict[str, Any] | None
-    columns: list[str] | None
-    target: str | None = Field(description="Where it goes, if not to the downloads of the workbench")
-    progress_percentage: float | None
-    records_processed: int | None
-    estimated_total: int | None
-    stage: str | None
-    key: str | None
-    path: str | None = Field(description="In S3; null for a file of the server")
-    file_name: str | None = Field(examples=["wells_prod_Tupi.csv"])
-    size_bytes: int | None = Field(examples=[158000])
-    sha256: str | None
-    rows: int | None = Field(description="Records written", examples=[1900])
-    warnings: list[str]
-    error_message: str | None
-    next: str | None
-    created_at: Epoch
-    started_at: Epoch
-    completed_at: Epoch
-    download_url: str | None = Field(description="Opens the file without signing in, until it expires")
-    download_expires_at: Epoch
+    preset: str | None = Field(examples=[None])
+    selection: dict[str, Any] | None = Field(
+        examples=[{"fields": ["Tupi"], "wells": [], "first_month": "2023-01", "last_month": None, "name": ""}]
+    )
+    columns: list[str] | None = Field(description="Empty for all", examples=[[]])
+    target: str | None = Field(description="Where it goes, if not to the downloads of the workbench", examples=[None])
+    progress_percentage: Percent
+    records_processed: int | None = Field(examples=[213])
+    estimated_total: int | None = Field(examples=[213])
+    stage: str | None = Field(description="`upload` while a file is sent to S3", examples=[None])
+    key: str | None = Field(
+        description="Name of the file in its folder or bucket", examples=[f"exports/all/{EXPORT_ID}.csv"]
+    )
+    path: str | None = Field(description="In S3; null for a file of the server", examples=[None])
+    file_name: str | None = Field(description="What the file is saved as", examples=["wells_prod_Tupi_2023-01.csv"])
+    size_bytes: int | None = Field(examples=[31820])
+    sha256: str | None = Field(
+        description="Of the file, in hexadecimal",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
+    rows: int | None = Field(description="Records written", examples=[213])
+    warnings: list[str] = Field(examples=[[]])
+    error_message: str | None = Field(examples=[None])
+    next: str | None = Field(description="What to do about it", examples=[None])
+    created_at: Created
+    started_at: Started
+    completed_at: Completed
+    download_url: str | None = Field(
+        description="Opens the file without signing in, until it expires; null while there is no file",
+        examples=[f"http://127.0.0.1:8000/api/v1/exports/{EXPORT_ID}/file?expires=1795260601&signature=5d41402a"],
+    )
+    download_expires_at: float | None = Field(description="Seconds since 1970, UTC", examples=[1795260601.0])
 
 
 class Task(BaseModel):
     """A job of any kind, in the words of the former service."""
 
-    task_id: str = Field(examples=[JOB_ID])
-    kind: Literal["import", "export"]
-    status: TaskState
-    progress_percentage: float | None
-    records_processed: int | None
-    error_message: str | None
-    next: str | None
-    created_at: Epoch
-    started_at: Epoch
-    completed_at: Epoch
-    result_url: str = Field(examples=[f"/api/v1/exports/{JOB_ID}"])
+    task_id: str = Field(examples=[EXPORT_ID])
+    kind: Literal["import", "export"] = Field(examples=["export"])
+    status: TaskState = Field(examples=["completed"])
+    progress_percentage: Percent
+    records_processed: int | None = Field(examples=[213])
+    error_message: str | None = Field(examples=[None])
+    next: str | None = Field(description="What to do about it", examples=[None])
+    created_at: Created
+    started_at: Started
+    completed_at: Completed
+    result_url: str = Field(description="Where more is told of it", examples=[f"/api/v1/exports/{EXPORT_ID}"])

@@ -18,24 +18,30 @@ from wellprod.jobs import Status
 from wellprod.server.api.desk import AtDesk, Desk, known_parameters, paging
 from wellprod.server.api.envelope import BUSY_SECONDS, Answer, Refusal, Refused, Responses, answered, refusal_from
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
-from wellprod.server.api.models import MONTH, FieldAnswer, Stats, WellAnswer
+from wellprod.server.api.models import DATA_SOURCE, MONTH, FieldRecords, Stats, WellRecords
 from wellprod.store import Reading
 from wellprod.text import number
 
 _NOT_FOUND: Responses = {404: {"model": Refusal, "description": "It is not in the store; the nearest names are told"}}
 
-FirstMonth = Annotated[str | None, Query(alias="from", pattern=MONTH, description="First month, such as 2023-01")]
-LastMonth = Annotated[str | None, Query(alias="to", pattern=MONTH, description="Last month, such as 2024-05")]
-Source = Annotated[
-    str | None, Query(max_length=200, description="Data source, where several have the same code or name")
+FirstMonth = Annotated[
+    str | None, Query(alias="from", pattern=MONTH, description="First month, YYYY-MM", examples=["2023-01"])
 ]
-Limit = Annotated[int, Query(ge=1, le=5000, description="Rows to give at most")]
-Offset = Annotated[int, Query(ge=0, le=1_000_000_000, description="Rows to pass by")]
+LastMonth = Annotated[
+    str | None,
+    Query(alias="to", pattern=MONTH, description="Last month, YYYY-MM, not before the first", examples=["2024-05"]),
+]
+Source = Annotated[
+    str | None,
+    Query(max_length=200, description="Data source, where several have the same code or name", examples=[DATA_SOURCE]),
+]
+Limit = Annotated[int, Query(ge=1, le=5000, description="Rows to give at most", examples=[1000])]
+Offset = Annotated[int, Query(ge=0, le=1_000_000_000, description="Rows to pass by", examples=[0])]
 
 routes = APIRouter(prefix="/api/v1/wells", tags=["records"], dependencies=[Depends(known_parameters)])
 
 
-@routes.get("/stats", summary="What is in the store", response_model=Answer[Stats])
+@routes.get("/stats", operation_id="get_stats", summary="What is in the store", response_model=Answer[Stats])
 async def stats(request: Request, desk: AtDesk) -> Response:
     """Count records, fields, wells and months, restated versions and rejected rows."""
     found = (await desk.read(overview)).as_dict()
@@ -45,12 +51,18 @@ async def stats(request: Request, desk: AtDesk) -> Response:
 
 
 @routes.get(
-    "/well/{well_code}", summary="One well and its records", response_model=Answer[WellAnswer], responses=_NOT_FOUND
+    "/well/{well_code:path}",
+    operation_id="get_well",
+    summary="One well and its records",
+    response_model=Answer[WellRecords],
+    responses=_NOT_FOUND,
 )
 async def well(
     request: Request,
     desk: AtDesk,
-    well_code: Annotated[str, Path(max_length=200, description="Code, name or reference of the well")],
+    well_code: Annotated[
+        str, Path(max_length=200, description="Code, name or reference of the well", examples=["9-LL-2-RJS"])
+    ],
     first_month: FirstMonth = None,
     last_month: LastMonth = None,
     data_source: Source = None,
@@ -73,16 +85,19 @@ async def well(
 
 
 @routes.get(
-    "/field/{field_code}",
+    "/field/{field_code:path}",  # a name may have slashes: Búzios/Tambuatá
+    operation_id="get_field",
     summary="One field, its wells, and its records on request",
-    response_model=Answer[FieldAnswer],
+    response_model=Answer[FieldRecords],
     responses=_NOT_FOUND,
 )
 async def field(
     request: Request,
     desk: AtDesk,
-    field_code: Annotated[str, Path(max_length=200, description="Code or name of the field")],
-    records: Annotated[bool, Query(description="Give records, and page through these instead of the wells")] = False,
+    field_code: Annotated[str, Path(max_length=200, description="Code or name of the field", examples=["Tupi"])],
+    records: Annotated[
+        bool, Query(description="Give records, and page through these instead of the wells", examples=[False])
+    ] = False,
     first_month: FirstMonth = None,
     last_month: LastMonth = None,
     data_source: Source = None,
@@ -119,6 +134,7 @@ Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Fie
 @routes.head("/download", include_in_schema=False)
 @routes.get(
     "/download",
+    operation_id="download_records",
     summary="Records as a CSV file",
     response_class=Response,
     responses={

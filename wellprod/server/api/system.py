@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from wellprod.health import check_health
 from wellprod.metrics import CONTENT_TYPE
 from wellprod.server.api.desk import AtDesk, known_parameters
-from wellprod.server.api.envelope import BUSY_SECONDS, Answer, Refusal, Refused, Responses, answered
+from wellprod.server.api.envelope import BUSY_SECONDS, INVALID, Answer, Refusal, Refused, Responses, answered
 from wellprod.server.api.models import Alive, Health, Index
 from wellprod.store import SCHEMA_VERSION
 
@@ -23,7 +23,7 @@ VERSION = version("wellprod")
 _NOT_WELL: Responses = {503: {"model": Refusal, "description": "Something is not well; `error.details` says what"}}
 
 
-@routes.get("/", summary="Name, version and routes", response_model=Answer[Index])
+@routes.get("/", operation_id="get_index", summary="Name, version and routes", response_model=Answer[Index])
 async def index(request: Request) -> Response:
     """Say what answers here."""
     root = request.scope.get("root_path", "")
@@ -39,7 +39,13 @@ async def index(request: Request) -> Response:
     return answered(request, data, f"wellprod {VERSION}, {len(listed)} routes.")
 
 
-@routes.get("/health", summary="Whether all is well", response_model=Answer[Health], responses=_NOT_WELL)
+@routes.get(
+    "/health",
+    operation_id="get_health",
+    summary="Whether all is well",
+    response_model=Answer[Health],
+    responses=_NOT_WELL,
+)
 async def health(request: Request, desk: AtDesk) -> Response:
     """Look at the store, the jobs and the disk."""
     patience = desk.settings.model_copy(update={"store_wait_seconds": desk.settings.api_wait_seconds})
@@ -59,14 +65,24 @@ async def health(request: Request, desk: AtDesk) -> Response:
 
 
 @routes.get(
-    "/health/ready", summary="Whether requests can be served", response_model=Answer[Health], responses=_NOT_WELL
+    "/health/ready",
+    operation_id="get_readiness",
+    summary="Whether requests can be served",
+    response_model=Answer[Health],
+    responses=_NOT_WELL,
 )
 async def ready(request: Request, desk: AtDesk) -> Response:
     """Look at the same things as /health, for an orchestrator."""
     return await health(request, desk)
 
 
-@open_routes.get("/health/live", summary="Whether the server answers", response_model=Answer[Alive])
+@open_routes.get(
+    "/health/live",
+    operation_id="get_liveness",
+    summary="Whether the server answers",
+    response_model=Answer[Alive],
+    responses=INVALID,
+)
 async def live(request: Request) -> Response:
     """Answer, also to those who are not signed in."""
     return answered(request, {"alive": True}, "The server answers.")
@@ -74,6 +90,7 @@ async def live(request: Request) -> Response:
 
 @routes.get(
     "/metrics",
+    operation_id="get_metrics",
     summary="Figures for Prometheus",
     response_class=PlainTextResponse,
     responses={200: {"description": "Jobs, records, pages, durations, sizes and requests, as Prometheus text"}},
