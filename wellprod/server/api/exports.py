@@ -11,9 +11,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.responses import Response
 
-from wellprod.analysis.saved import load_selection
-from wellprod.analysis.selection import Selection
-from wellprod.errors import BusinessRuleViolation, ExportError, JobNotFound, PresetError, SelectionError, UsageError
+from wellprod.analysis.saved import selection_of
+from wellprod.errors import BusinessRuleViolation, ExportError, JobNotFound, PresetError, UsageError
 from wellprod.export import (
     FORMATS,
     FORMER_NAMES,
@@ -147,9 +146,8 @@ async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
 
 def _triggered(asked: ExportAsked, settings: Settings) -> str:
     chosen = asked.selection
-    with _there(SelectionError):
-        saved = load_selection(chosen.name, settings.selections_path) if chosen.name is not None else Selection()
-    selection = saved.narrowed(tuple(chosen.fields), tuple(chosen.wells), chosen.first_month, chosen.last_month)
+    months = (chosen.first_month, chosen.last_month)
+    selection = selection_of(chosen.name, settings.selections_path, chosen.fields, chosen.wells, *months)
     with _there(PresetError):
         return trigger_export(
             ExportRequest(

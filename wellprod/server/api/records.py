@@ -11,11 +11,10 @@ from starlette.responses import Response
 
 from wellprod.analysis.lookup import find_field, find_well, records_page, wells_page
 from wellprod.analysis.overview import overview
-from wellprod.analysis.saved import load_selection
-from wellprod.analysis.selection import Selection
+from wellprod.analysis.saved import selection_of
 from wellprod.export import StandingFile, standing_csv, standing_file
 from wellprod.jobs import Status
-from wellprod.server.api.desk import AtDesk, Desk, known_parameters, paging
+from wellprod.server.api.desk import AtDesk, known_parameters, paging
 from wellprod.server.api.envelope import BUSY_SECONDS, Answer, Refusal, Refused, Responses, answered, refusal_from
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import DATA_SOURCE, MONTH, FieldRecords, Stats, WellRecords
@@ -159,7 +158,9 @@ async def download(
     The file is made once for each selection and state of the records, so that a download that broke off can go on by
     Range and If-Range. While it is made the request waits.
     """
-    chosen = await to_thread.run_sync(_chosen, desk, selection, field, well, first_month, last_month)
+    chosen = await to_thread.run_sync(
+        selection_of, selection, desk.settings.selections_path, field, well, first_month, last_month
+    )
     wait = desk.settings.api_wait_seconds
     found = await to_thread.run_sync(lambda: standing_csv(chosen, desk.settings, wait_seconds=wait))
     if not isinstance(found, StandingFile):
@@ -176,10 +177,3 @@ async def download(
             raise refusal_from({**(job.error or {}), "job_id": job.job_id})
         found = await to_thread.run_sync(standing_file, job, chosen, desk.settings)
     return FileAnswer(found.path, found.file_name, found.etag)
-
-
-def _chosen(
-    desk: Desk, name: str | None, fields: list[str], wells: list[str], first: str | None, last: str | None
-) -> Selection:
-    saved = load_selection(name, desk.settings.selections_path) if name is not None else Selection()
-    return saved.narrowed(tuple(fields), tuple(wells), first, last)
