@@ -50,6 +50,16 @@ class Desk:
         StoreBusy
             It is written or read by others for longer than `api_wait_seconds`.
         """
+        return await self.at_store(lambda: self._look(look, or_empty))
+
+    async def at_store(self, work: Callable[[], Found]) -> Found:
+        """Do in a thread what looks into the store; a few at a time, so that those who wait for it hold up nobody else.
+
+        Raises
+        ------
+        StoreBusy
+            Its turn did not come within `api_wait_seconds`; what `work` itself waits for is its own affair.
+        """
         wait = self.settings.api_wait_seconds
         try:
             await asyncio.wait_for(self._reads.acquire(), wait)
@@ -59,7 +69,7 @@ class Desk:
                 next="Ask again a little later, and less often.",
             ) from None
         try:
-            return await to_thread.run_sync(self._look, look, or_empty)
+            return await to_thread.run_sync(work)
         finally:
             self._reads.release()
 

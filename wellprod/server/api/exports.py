@@ -137,7 +137,7 @@ class ExportAsked(BaseModel):
 )
 async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
     """Export a selection to the downloads of the workbench, or where WELLPROD_EXPORT_TARGET says."""
-    job_id = await to_thread.run_sync(_triggered, asked, desk.settings)
+    job_id = await desk.at_store(lambda: _triggered(asked, desk.settings))
     url = f"{request.scope.get('root_path', '')}/api/v1/exports/{job_id}"
     data = {"export_id": job_id, "task_id": job_id, "status": "pending", "status_url": url}
     message = f"The export {job_id} runs by itself."
@@ -158,6 +158,7 @@ def _triggered(asked: ExportAsked, settings: Settings) -> str:
                 preset=asked.preset,
             ),
             settings,
+            wait_seconds=settings.api_wait_seconds,
         )
 
 

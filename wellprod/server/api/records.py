@@ -162,7 +162,7 @@ async def download(
         selection_of, selection, desk.settings.selections_path, field, well, first_month, last_month
     )
     wait = desk.settings.api_wait_seconds
-    found = await to_thread.run_sync(lambda: standing_csv(chosen, desk.settings, wait_seconds=wait))
+    found = await desk.at_store(lambda: standing_csv(chosen, desk.settings, wait_seconds=wait))
     if not isinstance(found, StandingFile):
         job = await desk.board.ended(found)
         if job.is_active:
