@@ -31,6 +31,8 @@ class Size:
     exports_at_once: int = 10
     export_memory: str = "2GB"
     export_threads: int = 4
+    watched: int = 2_000_000
+    watchers: int = 200
 
 
 QUICK = Size(
@@ -43,6 +45,7 @@ QUICK = Size(
     stored_many=1_000_000,
     exported_in_little=100_000,
     exported_as_workbook=100_000,
+    watched=300_000,
 )
 
 
@@ -194,11 +197,39 @@ def jobs(size: Size, folder: Path) -> list[Row]:
     return [Row(f"trigger of an import, {history} jobs before it", runs.spread, 1000 * runs.median, 100.0, " ms")]
 
 
+def api(size: Size, folder: Path) -> list[Row]:
+    """Measure what an import loses while many callers ask how far it is, and how long a trigger by REST takes."""
+    with feed(size.watched) as root:
+        given = {"url": f"{root}/{size.watched}/WellProduction", "seconds_between": 1.0}
+        alone, watched = in_turn(
+            [
+                Task(name, "api:watched_import", {**given, "clients": clients})
+                for name, clients in {"alone": 0, "watched": size.watchers}.items()
+            ],
+            size.repeats,
+        ).values()
+        _check({"alone": size.watched, "watched": size.watched}, {"alone": alone, "watched": watched})
+        little = Task("trigger", "api:trigger", {"url": f"{root}/1000/WellProduction"})
+        triggers = in_turn([little], size.repeats)["trigger"]
+    slow = max(result["slow_ms"] for result in watched.results)
+    rate = min(result["asked_a_second"] for result in watched.results)
+    return [
+        Row(
+            f"import of {size.watched:,} with {size.watchers} callers of its status / without",
+            f"{_against(watched, alone)}; {rate:.0f} answers a second, 99 of 100 within {slow:.0f} ms",
+            watched.median / alone.median,
+            1.1,
+        ),
+        Row("trigger of an import by REST", triggers.spread, 1000 * triggers.median, 100.0, " ms"),
+    ]
+
+
 PARTS: dict[str, Callable[[Size, Path], list[Row]]] = {
     "imports": imports,
     "merges": merges,
     "exports": exports,
     "jobs": jobs,
+    "api": api,
 }
 """Every part by its name."""
 

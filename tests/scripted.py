@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.lab import until
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -69,6 +71,50 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class PagedFeed:
+    """A feed of `pages` pages with `size` records each, that gives page `held` and those after it on release."""
+
+    def __init__(
+        self, pages: int, size: int = 2, *, held: int | None = None, seconds: float = 0.0, key: str = ""
+    ) -> None:
+        self.pages, self.size, self.held, self.seconds, self.key = pages, size, held, seconds, key
+        self.released = threading.Event()
+        self.url = ""
+        self.asked: list[Asked] = []
+
+    @property
+    def wells(self) -> list[int]:
+        """The wells of all pages."""
+        return list(range(self.pages * self.size))
+
+    def answer(self, asked: Asked) -> Reply:
+        """Give one page, later ones by next links."""
+        page = int(asked.options.get("p", 1))
+        if self.key and asked.options.get("key") != self.key:
+            return Reply("", 401)
+        if self.held and page >= self.held:
+            self.released.wait(60)
+        threading.Event().wait(self.seconds)
+        key = f"key={self.key}&" if self.key else ""
+        link = {"@odata.nextLink": f"Wells?{key}p={page + 1}"} if page < self.pages else {}
+        rows = [record(well) for well in range((page - 1) * self.size, page * self.size)]
+        return Reply({"@odata.count": len(self.wells), "value": rows, **link})
+
+    @contextmanager
+    def serving(self) -> Iterator[PagedFeed]:
+        """Serve it while the block lasts."""
+        with scripted_feed(self.answer) as (url, self.asked):
+            self.url = f"{url}/Wells" + (f"?key={self.key}" if self.key else "")
+            try:
+                yield self
+            finally:
+                self.released.set()
+
+    def wait_for_page(self, page: int) -> None:
+        """Wait until somebody has asked for `page`."""
+        until(lambda: any(asked.options.get("p") == str(page) for asked in self.asked))
 
 
 def record(well: int, month: str = "2024-01", **changes: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ FLOORS = {
     "analysis": 3,
     "reports": 3,
     "health": 3,
+    "metrics": 3,
     "address": 3,
     "feed": 2,
     "store": 2,
@@ -39,6 +40,7 @@ SIDEWAYS = {
     ("feed", "settings"),
     ("settings", "errors"),
     ("log", "errors"),
+    ("metrics", "health"),
     ("listen", "errors"),
     ("tomlfile", "errors"),
     ("tomlfile", "log"),
@@ -81,10 +83,11 @@ def test_imports_go_down(path: Path) -> None:
         ("sqlalchemy", {"jobs"}),
         ("boto3", {"export"}),
         ("botocore", {"export"}),
+        ("prometheus_client", {"metrics"}),
     ],
 )
 def test_a_library_has_one_door(library: str, homes: set[str]) -> None:
-    """DuckDB, httpx, SQLAlchemy and the SDK of S3 are each imported by one part alone."""
+    """DuckDB, httpx, SQLAlchemy, the SDK of S3 and the client of Prometheus are each imported by one part alone."""
     users = {_part(path) for path in MODULES if any(name.partition(".")[0] == library for name in _imports(path))}
     assert users == homes
 

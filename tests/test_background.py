@@ -9,10 +9,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ from wellprod.store import Store
 
 from .conftest import CommandLine
 from .lab import until
-from .scripted import Asked, Reply, record, scripted_feed
+from .scripted import PagedFeed, Reply, record, scripted_feed
 
 pytestmark = pytest.mark.slow
 
@@ -50,50 +49,6 @@ from wellprod.settings import load_settings
 print(trigger_import(ImportRequest(sys.argv[1]), load_settings()), flush=True)
 sys.stdin.read()
 """
-
-
-class Feed:
-    """A feed of `pages` pages with `size` records each, that gives page `held` and those after it on release."""
-
-    def __init__(
-        self, pages: int, size: int = 2, *, held: int | None = None, seconds: float = 0.0, key: str = ""
-    ) -> None:
-        self.pages, self.size, self.held, self.seconds, self.key = pages, size, held, seconds, key
-        self.released = threading.Event()
-        self.url = ""
-        self.asked: list[Asked] = []
-
-    @property
-    def wells(self) -> list[int]:
-        """The wells of all pages."""
-        return list(range(self.pages * self.size))
-
-    def answer(self, asked: Asked) -> Reply:
-        """Give one page, later ones by next links."""
-        page = int(asked.options.get("p", 1))
-        if self.key and asked.options.get("key") != self.key:
-            return Reply("", 401)
-        if self.held and page >= self.held:
-            self.released.wait(60)
-        threading.Event().wait(self.seconds)
-        key = f"key={self.key}&" if self.key else ""
-        link = {"@odata.nextLink": f"Wells?{key}p={page + 1}"} if page < self.pages else {}
-        rows = [record(well) for well in range((page - 1) * self.size, page * self.size)]
-        return Reply({"@odata.count": len(self.wells), "value": rows, **link})
-
-    @contextmanager
-    def serving(self) -> Iterator[Feed]:
-        """Serve it while the block lasts."""
-        with scripted_feed(self.answer) as (url, self.asked):
-            self.url = f"{url}/Wells" + (f"?key={self.key}" if self.key else "")
-            try:
-                yield self
-            finally:
-                self.released.set()
-
-    def wait_for_page(self, page: int) -> None:
-        """Wait until somebody has asked for `page`."""
-        until(lambda: any(asked.options.get("p") == str(page) for asked in self.asked))
 
 
 @pytest.fixture
@@ -152,7 +107,7 @@ def assert_whole(settings: Settings, job: Job, wells: list[int]) -> None:
 
 def test_an_import_outlives_who_triggered_it(settings: Settings, ledger: Ledger) -> None:
     """The id comes at once; the job completes though its starter is killed with its whole process group."""
-    with Feed(5, held=2).serving() as feed:
+    with PagedFeed(5, held=2).serving() as feed:
         command = [sys.executable, "-c", TRIGGER, feed.url]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as starter:  # type: ignore[call-overload]
@@ -170,7 +125,7 @@ def test_an_import_in_the_background_from_the_command_line(
     settings: Settings, ledger: Ledger, run: CommandLine
 ) -> None:
     """`--background --json` tells the job at once; `jobs list` has its times, its progress and its counts."""
-    with Feed(3).serving() as feed:
+    with PagedFeed(3).serving() as feed:
         done = run("import", feed.url, "--background", "--json")
         told = json.loads(done.stdout)
         assert done.returncode == 0 and told["status"] in ("PENDING", "RUNNING", "COMPLETED")
@@ -226,7 +181,7 @@ def test_a_process_that_cannot_be_made_is_told(settings: Settings, ledger: Ledge
 
 def test_a_cancel_is_heard_within_a_page(settings: Settings, ledger: Ledger) -> None:
     """After the wish to stop the feed is asked for one more page at most; the rest comes with the resume."""
-    with Feed(20, held=5).serving() as feed:
+    with PagedFeed(20, held=5).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), small(settings))
         feed.wait_for_page(5)
         ledger.cancel(job_id)
@@ -240,7 +195,7 @@ def test_a_cancel_is_heard_within_a_page(settings: Settings, ledger: Ledger) -> 
 
 def test_a_cancel_is_heard_while_pages_come_slowly(settings: Settings, ledger: Ledger) -> None:
     """A feed that takes its time with each page is asked for one more at most, not for the pages ahead."""
-    with Feed(50, seconds=0.5).serving() as feed:
+    with PagedFeed(50, seconds=0.5).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), small(settings))
         feed.wait_for_page(3)
         ledger.cancel(job_id)
@@ -251,7 +206,7 @@ def test_a_cancel_is_heard_while_pages_come_slowly(settings: Settings, ledger: L
 
 def test_a_job_cancelled_before_its_process_began(settings: Settings, ledger: Ledger) -> None:
     """It ends as CANCELLED, an import as well as an export, and nothing was stored."""
-    with Feed(5).serving() as feed:
+    with PagedFeed(5).serving() as feed:
         job = ledger.create("import", ImportRequest(feed.url).as_parameters(), status=Status.PENDING)
         ledger.cancel(job.job_id)
         start_in_background(job, ledger, settings)
@@ -266,7 +221,7 @@ def test_a_job_cancelled_before_its_process_began(settings: Settings, ledger: Le
 
 def test_sigterm_to_the_whole_group_keeps_what_is_stored(settings: Settings, ledger: Ledger) -> None:
     """What a service manager sends ends the job in order: the state is kept, shown at once, and goes on later."""
-    with Feed(20, held=5).serving() as feed:
+    with PagedFeed(20, held=5).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), small(settings))
         feed.wait_for_page(5)
         until(lambda: ledger.get(job_id).records == 8)
@@ -288,7 +243,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(settings: Settings, led
     """Eight kills, from before the job began to the midst of its pages: each shows at once, all can be resumed."""
     moments = random.Random(4)
     tuned = small(settings, 20)
-    with Feed(400, 5, seconds=0.005).serving() as feed:
+    with PagedFeed(400, 5, seconds=0.005).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), tuned)
         for pages in [0, *(moments.randrange(40) for _ in range(7))]:
             enough = len(feed.asked) + pages
@@ -325,7 +280,7 @@ def test_the_secret_in_an_address_is_in_no_file(settings: Settings, ledger: Ledg
             assert path.is_dir() or b"opensesame" not in path.read_bytes(), path
 
     loud = {"WELLPROD_LOG_LEVEL": "DEBUG"}
-    with Feed(6, held=4, key="opensesame").serving() as feed:
+    with PagedFeed(6, held=4, key="opensesame").serving() as feed:
         told = json.loads(run("import", feed.url, "--background", "--json", **loud).stdout)
         assert "opensesame" not in json.dumps(told)
         feed.wait_for_page(4)

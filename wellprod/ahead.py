@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ class ReadAhead(Generic[T]):
         self._items = items
         self._ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=depth)
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._produce, name="read-ahead", daemon=True)
+        here = contextvars.copy_context()  # so that what the thread logs names the job too
+        self._thread = threading.Thread(target=here.run, args=(self._produce,), name="read-ahead", daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[T]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from wellprod.errors import StoreMissing, WellprodError, redact
 from wellprod.feed.odata import ODataFeed
@@ -41,6 +42,11 @@ def check_feed(source: str, settings: Settings) -> Check:
     return Check("feed", True, f"{redact(source)} answers")
 
 
+def free_bytes(home: Path) -> int:
+    """Give the room left on the disk where the home is, or will be."""
+    return shutil.disk_usage(next(folder for folder in (home, *home.parents) if folder.exists())).free
+
+
 def _store(settings: Settings) -> Check:
     try:
         with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
@@ -61,8 +67,7 @@ def _jobs(settings: Settings) -> Check:
 
 
 def _disk(settings: Settings) -> Check:
-    folder = next(parent for parent in (settings.home, *settings.home.parents) if parent.exists())
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(settings.home)
     if free < _LEAST_FREE_BYTES:
-        return Check("disk", False, f"only {size(free)} free in {folder}")
+        return Check("disk", False, f"only {size(free)} free for {settings.home}")
     return Check("disk", True, f"{size(free)} free")

@@ -122,6 +122,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Least level logged")
     log_format: Literal["console", "json"] = Field("console", description="Form of the log lines on stderr")
 
+    request_id: str | None = Field(
+        None, description="Id of the request that a background job was started by, for its log; the server sets it"
+    )
+
     _from_file: bool = PrivateAttr(default=False)
 
     @field_validator("home", "notebooks", "reports")
@@ -171,6 +175,11 @@ class Settings(BaseSettings):
     def downloads_path(self) -> Path:
         """The folder of the exports that pages and programs fetch."""
         return self.home / "downloads"
+
+    @property
+    def shelf_path(self) -> Path:
+        """The folder of the files that are made once for each selection and state of the records."""
+        return self.home / "shelf"
 
     @property
     def work_path(self) -> Path:

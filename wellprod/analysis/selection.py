@@ -151,10 +151,9 @@ class Selection:
 
 def all_of(*conditions: Condition) -> Condition:
     """Give the condition that all of these make."""
-    parts = [part for part, _ in conditions if part not in ("", "TRUE")]
-    return " AND ".join(f"({part})" for part in parts) or "TRUE", [
-        value for _, values in conditions for value in values
-    ]
+    bounds = [(part, values) for part, values in conditions if part not in ("", "TRUE")]
+    together = " AND ".join(f"({part})" for part, _ in bounds)
+    return together or "TRUE", [value for _, values in bounds for value in values]
 
 
 def check_name(name: str) -> None:

@@ -114,11 +114,14 @@ def jobs_resume(job_id: str, background: Background = False, as_json: AsJson = F
 @commands.command("run", hidden=True)
 def jobs_run(job_id: str) -> int:
     """Run a pending job in this process; its log, when it is empty, goes with it."""
+    import structlog
+
     from wellprod.jobs import Ledger
 
     settings = read_settings()
     try:
-        return work.run_pending(job_id, settings)
+        with structlog.contextvars.bound_contextvars(job_id=job_id):
+            return work.run_pending(job_id, settings)
     finally:
         log = Ledger(settings.jobs_path).log_path(job_id)
         with suppress(OSError):

@@ -28,7 +28,7 @@ def read_settings() -> Settings:
     from wellprod.log import configure_logs
 
     settings = load_settings()
-    configure_logs(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format, request_id=settings.request_id)
     return settings
 
 

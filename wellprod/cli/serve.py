@@ -24,9 +24,11 @@ def serve(
 ) -> int:
     """Answer the REST API, until Ctrl-C. Callers send WELLPROD_API_TOKEN as bearer token."""
     from wellprod.listen import address_of, listen
+    from wellprod.log import take_over_logging
     from wellprod.server import serve as api
 
     settings = read_settings()
+    take_over_logging(settings.log_level, settings.log_format)
     token = settings.api_token.get_secret_value() if settings.api_token else None
     if token is None and not _is_loopback(host):
         raise UsageError(

@@ -7,6 +7,7 @@ from wellprod.export.links import Link, check_link, export_link
 from wellprod.export.preset import Preset, load_presets
 from wellprod.export.request import ExportRequest
 from wellprod.export.run import ExportResult, extension_of, preset_of, run_export
+from wellprod.export.standing import StandingFile, standing_csv, standing_file
 from wellprod.export.start import export_records, resume_export, trigger_export, trigger_export_again
 from wellprod.export.status import export_status
 
@@ -18,6 +19,7 @@ __all__ = [
     "Layout",
     "Link",
     "Preset",
+    "StandingFile",
     "check_link",
     "delete_download",
     "download_file",
@@ -32,6 +34,8 @@ __all__ = [
     "preset_of",
     "resume_export",
     "run_export",
+    "standing_csv",
+    "standing_file",
     "trigger_export",
     "trigger_export_again",
 ]

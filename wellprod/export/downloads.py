@@ -25,9 +25,12 @@ def downloads(settings: Settings, *, limit: int = 20) -> list[Job]:
 
 
 def is_for_fetching(job: Job) -> bool:
-    """Tell whether an export goes under a key of its own, for others to fetch, and not to a file that was named."""
+    """Tell whether an export goes under a key of its own, for others to fetch.
+
+    One that goes to a file that was named does not, nor one to the shelf, which comes and goes by itself.
+    """
     output = str(job.parameters.get("output") or "/")
-    return output.endswith("/") or "://" in output
+    return not job.parameters.get("shelf_name") and (output.endswith("/") or "://" in output)
 
 
 def _is_there(job: Job, settings: Settings) -> bool:

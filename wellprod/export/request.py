@@ -34,6 +34,8 @@ class ExportRequest:
         Whether CSV keeps a spreadsheet from running text as a formula, by an apostrophe before it.
     preset
         Name of a preset, or path of its TOML file, whose columns are written in place of the record's.
+    shelf_name
+        For what goes to the shelf: its name there, as the records were when it was asked for.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class ExportRequest:
     columns: tuple[str, ...] = ()
     formulas_as_text: bool = False
     preset: str | None = None
+    shelf_name: str | None = None
 
     def __post_init__(self) -> None:
         find_format(self.format_name)
@@ -140,7 +143,12 @@ class ExportRequest:
         return f"{'_'.join(word for word in words if word)[:_LONGEST_NAME]}.{extension}"
 
     def key(self, job_id: str, extension: str) -> str:
-        """Give the name of the file in a folder or a bucket, which a second run of the job has too."""
+        """Give the name of the file in a folder or a bucket, which a second run of the job has too.
+
+        On the shelf it is that of the file while it is written, which tells whose it is when the job is killed.
+        """
+        if self.shelf_name:
+            return f"{job_id}.{extension}"
         return f"exports/{self.selection.name or UNNAMED}/{job_id}.{extension}"
 
     def as_parameters(self) -> dict[str, Any]:
@@ -151,7 +159,8 @@ class ExportRequest:
         preset = self.preset
         if preset and preset.endswith(".toml"):
             preset = str(Path(preset).expanduser().resolve())
-        return {**chosen, **asked, "preset": preset, "output": output}
+        shelved = {"shelf_name": self.shelf_name} if self.shelf_name else {}
+        return {**chosen, **asked, "preset": preset, "output": output, **shelved}
 
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any]) -> ExportRequest:
@@ -163,4 +172,5 @@ class ExportRequest:
             columns=tuple(parameters["columns"]),
             formulas_as_text=parameters.get("formulas_as_text", False),
             preset=parameters.get("preset"),
+            shelf_name=parameters.get("shelf_name"),
         )

@@ -24,6 +24,7 @@ from wellprod.export.formats.parquet import write_parquet
 from wellprod.export.layout import Layout
 from wellprod.export.preset import Preset, find_preset
 from wellprod.export.request import ExportRequest
+from wellprod.export.shelf import clear_shelf, settle, shelf_name
 from wellprod.export.targets import Outgoing, Target, target_of
 from wellprod.export.work import working_folder
 from wellprod.jobs import Job, Ledger, Status
@@ -183,12 +184,21 @@ class _Export:
         self.batch_records = settings.export_batch_records
         self.warnings = request.notices
         self.written = self.total = 0
+        self.log = get_logger()
         self.began = time.monotonic()
         self.layout: Layout | None = None
+        self.shelf_name = ""
         self._ahead: ReadAhead[pl.DataFrame] | None = None
 
     def run(self) -> ExportResult:
         """Write the file, put it in its place, and write the end into the ledger."""
+        self.log.info(
+            "export_started",
+            format=self.request.format_name,
+            preset=self.request.preset_name,
+            selection=self.request.selection.name,
+            target=self.target.address,
+        )
         with ExitStack() as working:
             folder = working.enter_context(working_folder(self.settings, self.ledger, self.job_id))
             self._check()
@@ -199,10 +209,15 @@ class _Export:
                 part = working.enter_context(self.target.receiving(key, folder))
                 self.request.form.write(self._data(production, extension, folder), part)
             self._check()  # the store is free for others from here
+            if self.shelf_name:
+                key = f"{self.shelf_name}.{extension}"
+                settle(part)
             place = self.target.place(key)
             file_name = self.request.file_name(extension) if place.endswith(key) else PurePath(place).name
             written, sha256 = part.stat().st_size, _sha256(part)
             self.target.put(part, Outgoing(key, file_name, written, sha256, self._seconds_left, self._sent_of(written)))
+        if self.shelf_name:
+            clear_shelf(Path(place))
         if self.layout:
             self.warnings += self.layout.notices
         result = ExportResult(
@@ -222,6 +237,7 @@ class _Export:
             execution_time_seconds=round(time.monotonic() - self.began, 3),
         )
         self.ledger.finish(self.job_id, Status.COMPLETED, summary=result.as_dict())
+        self._log_end(Status.COMPLETED, size_bytes=written)
         return result
 
     @contextmanager
@@ -233,6 +249,7 @@ class _Export:
             left = " ".join([f"{self.target.address} is unchanged.", *getattr(failure, "__notes__", ())])
             if isinstance(failure, _Cancelled | KeyboardInterrupt):
                 error = ExportError(f"The export was stopped on request; {left}", next="Export again.")
+                self._log_end(Status.CANCELLED, code=error.code, error=error.message)
                 self.ledger.finish(self.job_id, Status.CANCELLED, error=error.as_dict())
                 if isinstance(failure, KeyboardInterrupt):
                     raise
@@ -245,11 +262,23 @@ class _Export:
                 )
             else:
                 told = failure if isinstance(failure, WellprodError) else ExportError(repr(failure))
+            self._log_end(Status.FAILED, code=told.code, error=told.message)
             with suppress(WellprodError):  # the disk is full: who asks later sees that the process is gone
                 self.ledger.finish(self.job_id, Status.FAILED, error=told.as_dict())
             if told is failure:
                 raise
             raise told from failure
+
+    def _log_end(self, status: Status, **more: Any) -> None:
+        seconds = round(time.monotonic() - self.began, 3)
+        self.log.info(
+            "export_ended",
+            status=str(status),
+            format=self.request.format_name,
+            records=self.written,
+            seconds=seconds,
+            **more,
+        )
 
     def _data(self, production: SelectedProduction, extension: str, folder: Path) -> ExportData:
         columns, layout = self.request.columns_in_order, self.layout
@@ -279,6 +308,8 @@ class _Export:
         store = Store(self.settings.store_path, self.settings.store_wait_seconds)
         with store.read(limits) as reading, self._interrupted_on_end(reading):
             condition = self.request.selection.condition(reading)
+            if self.request.shelf_name:  # the records may have changed since it was asked for
+                self.shelf_name = shelf_name(reading, condition)
             if preset := preset_of(self.request, self.settings):
                 self.layout = Layout(preset, reading, condition, is_text=self.request.form.is_text)
             if not is_slow:
@@ -327,7 +358,7 @@ class _Export:
                 self._ahead.stop(wait=True)
 
     def _note_smaller(self, batch_records: int) -> None:
-        get_logger().warning("export_batch_halved", reason="memory ran short", batch_records=batch_records)
+        self.log.warning("export_batch_halved", reason="memory ran short", batch_records=batch_records)
         self.batch_records = batch_records
 
     def _checked(self, batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -37,7 +37,11 @@ def working_folder(settings: Settings, ledger: Ledger, job_id: str) -> Iterator[
 
 
 def _clear_left(settings: Settings, ledger: Ledger) -> None:
-    found = [*settings.work_path.glob("*"), *settings.downloads_path.rglob(".*.part")]
+    found = [
+        *settings.work_path.glob("*"),
+        *settings.downloads_path.rglob(".*.part"),
+        *settings.shelf_path.glob(".*.part"),
+    ]
     left = [(name[1], path) for path in found if (name := _JOB_ID.match(path.name))]
     if left:  # looked for before it is asked who runs: what comes later belongs to one that runs
         running = {job.job_id for job in ledger.active_jobs(kind="export")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ from wellprod.errors import FeedUnreachable, FeedUnreadable
 from wellprod.feed.page import Page, Place, Reader
 
 _ENDS = 65536
+_FIRST = 100
 
 
 class JsonFile:
@@ -33,10 +35,25 @@ class JsonFile:
         self.path = path
         self.page_size = page_size
 
-    def first_records(self) -> list[Any]:
-        """Give some records from the head of the file, to recognise its profile from."""
+    def first_records(self, within: int | None = None) -> list[Any]:
+        """Give some records from the head of the file, to recognise its profile from.
+
+        Parameters
+        ----------
+        within
+            Bytes to look at; what is cut off there is no fault of the file.
+        """
+        found: list[Any] = []
         with self._opened() as file:
-            return list(islice(self._records(file), 100))
+            is_cut = within is not None and self.path.stat().st_size > within
+            head = BytesIO(file.read(within or 0)) if is_cut else file
+            try:
+                for record in islice(self._records(head), _FIRST):
+                    found.append(record)
+            except FeedUnreadable:
+                if not is_cut:
+                    raise
+        return found
 
     def is_one_page_of_several(self) -> bool:
         """Tell whether the file is a saved answer that names a next page, which is not in it."""

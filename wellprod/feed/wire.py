@@ -145,9 +145,9 @@ class Wire:
     def _tell(self, state: tenacity.RetryCallState) -> None:
         wait = state.next_action.sleep if state.next_action else 0.0
         reason = str(state.outcome.exception()) if state.outcome else ""
-        attempt = f"attempt {state.attempt_number + 1} of {self._settings.feed_attempts}"
-        self._notify(f"{attempt} in {wait:.1f} s: {reason}")
-        get_logger().info("page_retry", attempt=attempt, wait_seconds=round(wait, 2), reason=reason)
+        attempt, attempts = state.attempt_number + 1, self._settings.feed_attempts
+        self._notify(f"attempt {attempt} of {attempts} in {wait:.1f} s: {reason}")
+        get_logger().info("page_retry", attempt=attempt, attempts=attempts, wait_seconds=round(wait, 3), reason=reason)
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):

@@ -3,6 +3,7 @@
 from wellprod.ingest.dryrun import DryRun, dry_run
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.run import StopRequest, run_import
+from wellprod.ingest.source import check_file
 from wellprod.ingest.start import resume_import, start_import, trigger_import, trigger_resume
 from wellprod.ingest.summary import ImportSummary, Progress
 from wellprod.ingest.uploads import Arrival, check_upload, forget_imported
@@ -14,6 +15,7 @@ __all__ = [
     "ImportSummary",
     "Progress",
     "StopRequest",
+    "check_file",
     "check_upload",
     "dry_run",
     "forget_imported",

@@ -66,10 +66,11 @@ def run_import(
 
 @dataclass(frozen=True, slots=True)
 class _CleanPage:
-    """A page, without its text columns, and the records and rejects that they gave."""
+    """A page, without its text columns, and the records and rejects that they gave in so many seconds."""
 
     page: Page
     cleaned: Cleaned
+    seconds: float
 
     @property
     def rows(self) -> int:
@@ -93,8 +94,8 @@ class _Group:
             self.rows += page.rows
 
     @property
-    def last_page(self) -> int:
-        return max([*(page.page.number for page in self.pages), *(page.number for page in self.failed)], default=0)
+    def numbers(self) -> list[int]:
+        return sorted([*(page.page.number for page in self.pages), *(page.number for page in self.failed)])
 
     @property
     def next(self) -> Place | None:
@@ -158,7 +159,11 @@ class _Import:
     def _finish(self, status: Status, error: dict[str, Any] | None) -> ImportSummary:
         self._measure(self.state)
         summary = ImportSummary(self.job.job_id, status, self.request, self.state, error, self.stop.signal)
-        self.log.info("import_ended", status=str(status), records=self.state.total, error=error)
+        told = {"code": error["code"], "error": error["message"]} if error else {}
+        seconds = round(self.state.elapsed_seconds, 3)
+        self.log.info(
+            "import_ended", status=str(status), runs=self.job.runs, **_counts(self.state), seconds=seconds, **told
+        )
         try:
             self.ledger.finish(self.job.job_id, status, summary=summary.as_dict(), error=error)
         except WellprodError as failure:  # the disk is full: who asks later sees that the process is gone
@@ -166,8 +171,19 @@ class _Import:
         return summary
 
     def _load_state(self) -> None:
-        self.state = saved_state(self.store, self.job.job_id) or ImportState(place=first_place(self.request))
+        saved = saved_state(self.store, self.job.job_id)
+        self.state = saved or ImportState(place=first_place(self.request))
         self.before_run = replace(self.state)
+        self.log.info(
+            "import_started",
+            source=self.request.as_parameters()["source"],
+            paging=self.request.paging,
+            page_size=self.request.page_size,
+            first_page=self.state.place.page,
+            run=self.job.runs,
+        )
+        if saved:
+            self._report(force=True)  # what was stored and, when the last run was killed, not told
 
     def _read_all(self) -> bool:
         """Read to the end of the feed; False when it was stopped before."""
@@ -212,8 +228,8 @@ class _Import:
         return group.rows >= self.settings.group_records or is_old
 
     def _read_enough(self, group: _Group) -> bool:
-        most, first = self.request.max_pages, self.request.start_page
-        return most is not None and group.last_page - first + 1 >= most
+        most, first, read = self.request.max_pages, self.request.start_page, group.numbers
+        return most is not None and bool(read) and read[-1] - first + 1 >= most
 
     def _is_stopped(self) -> bool:
         now = time.monotonic()
@@ -233,18 +249,48 @@ class _Import:
         """Yield the pages with what they give; this runs in the thread that reads ahead."""
         for page in self.source.pages(self.state):
             if isinstance(page, FailedPage):
+                self.log.info("page_failed", page=page.number, code=page.error.code, error=page.error.message)
                 yield page
             else:
-                emptied = replace(page, content=replace(page.content, rows=pl.DataFrame()))
-                yield _CleanPage(emptied, cleaned(page, self.source.profile, self.settings))
+                yield self._clean_page(page)
+
+    def _clean_page(self, page: Page) -> _CleanPage:
+        began = time.monotonic()
+        found = cleaned(page, self.source.profile, self.settings)
+        seconds = time.monotonic() - began
+        self.log.debug(
+            "page_read",
+            page=page.number,
+            records=found.records.height,
+            rejected=found.rejects.height,
+            size_bytes=len(page.body),
+            request_seconds=round(page.seconds, 3),
+            clean_seconds=round(seconds, 3),
+        )
+        emptied = replace(page, content=replace(page.content, rows=pl.DataFrame()))
+        return _CleanPage(emptied, found, seconds)
 
     def _commit(self, group: _Group, *, is_last: bool = False) -> _Group:
         """Store a group whole; give an empty one."""
         if group.pages or group.failed or is_last:
             # In a thread of its own, since a signal breaks off the query of the main thread.
+            before = self.state
             self.state = self.storer.submit(self._stored, group, is_last=is_last).result()
             self._report(force=True)
+            if group.numbers:
+                self._log_group(group, before)
         return _Group()
+
+    def _log_group(self, group: _Group, before: ImportState) -> None:
+        self.log.info(
+            "group_stored",
+            first_page=group.numbers[0],
+            last_page=group.numbers[-1],
+            **{name: count - _counts(before)[name] for name, count in _counts(self.state).items()},
+            request_seconds=round(self.state.request_seconds - before.request_seconds, 3),
+            clean_seconds=round(sum(page.seconds for page in group.pages), 3),
+            store_seconds=round(self.state.database_seconds - before.database_seconds, 3),
+        )
 
     def _stored(self, group: _Group, *, is_last: bool) -> ImportState:
         """Store a group, with where to read on, in one transaction; give the state that it leads to."""
@@ -339,3 +385,15 @@ class _Import:
         except JobError as failure:  # the records are stored; only the telling failed
             self.log.warning("progress_not_written", reason=failure.message)
         self.on_progress(progress)
+
+
+def _counts(state: ImportState) -> dict[str, int]:
+    return {
+        "pages": state.pages,
+        "failed_pages": state.failed_pages,
+        "records": state.total,
+        "new": state.new,
+        "duplicate": state.duplicate,
+        "restated": state.restated,
+        "rejected": state.failed,
+    }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wellprod.errors import FeedRefused, unmask_secrets
+from wellprod.errors import FeedRefused, FeedUnreadable, unmask_secrets
 from wellprod.feed.jsonfile import JsonFile
 from wellprod.feed.odata import ODataFeed
 from wellprod.feed.page import Content, FailedPage, Page, Place, first_rows, read_content
@@ -18,6 +18,7 @@ from wellprod.ingest.state import ImportState
 from wellprod.settings import Settings
 
 _LINK_GONE = {400, 404, 410}
+_HEAD_BYTES = 4_000_000
 
 
 class Source:
@@ -153,6 +154,28 @@ class Source:
             self.profile = recognise_profile(rows, self._settings.profiles_path)
         self._warnings += self.profile.check(found)
         self._is_checked = True
+
+
+def check_file(request: ImportRequest, settings: Settings) -> None:
+    """Look at the head of a file before an import of it is entered.
+
+    Raises
+    ------
+    FeedUnreadable
+        It holds no records.
+    ProfileError
+        No profile fits, or the one that was asked for does not.
+    """
+    rows = JsonFile(Path(request.source), page_size=request.page_size).first_records(_HEAD_BYTES)
+    found = {name for row in rows if isinstance(row, dict) for name in row}
+    if rows and not found:
+        raise FeedUnreadable(
+            f"The file {request.source} has rows without a single property.",
+            next="Send records in the shape of a feed profile.",
+        )
+    if found:
+        named = find_profile(request.profile, settings.profiles_path) if request.profile else None
+        (named or recognise_profile(rows, settings.profiles_path)).check(found)
 
 
 def first_place(request: ImportRequest) -> Place:

@@ -28,6 +28,7 @@ class Progress:
     duplicate_records: int
     restated_records: int
     failed_records: int
+    failed_pages: int
     waiting_for: str | None = None
 
 
@@ -54,6 +55,7 @@ def progress_of(
         duplicate_records=state.duplicate,
         restated_records=state.restated,
         failed_records=state.failed,
+        failed_pages=state.failed_pages,
         waiting_for=waiting_for,
     )
 

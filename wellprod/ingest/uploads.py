@@ -21,7 +21,7 @@ _LEFT_SECONDS = 24 * 3600.0  # what a killed server left of an upload goes after
 
 
 class Arrival:
-    """A file on its way into `uploads_path`.
+    """A file on its way into `uploads_path`; at the end of a `with` block nothing is left of one that was not kept.
 
     Parameters
     ----------
@@ -49,6 +49,12 @@ class Arrival:
             )
         except OSError as failure:
             raise _unwritable(failure) from None
+
+    def __enter__(self) -> Arrival:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.drop()
 
     def write(self, chunk: bytes) -> None:
         """Take a piece of it; after a failure nothing is left."""

@@ -2,7 +2,7 @@
 
 from wellprod.jobs.background import start_in_background
 from wellprod.jobs.job import Job, Jobs, Status
-from wellprod.jobs.ledger import SINGLE_IMPORT_RULE, SUMMARY_MIME, Ledger
+from wellprod.jobs.ledger import SINGLE_IMPORT_RULE, SUMMARY_MIME, Ledger, Totals
 from wellprod.jobs.process import ProcessMark, peak_memory_mb
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Ledger",
     "ProcessMark",
     "Status",
+    "Totals",
     "peak_memory_mb",
     "start_in_background",
 ]

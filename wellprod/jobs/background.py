@@ -10,11 +10,14 @@ from wellprod.errors import JobError
 from wellprod.jobs.job import Job, Status
 from wellprod.jobs.ledger import Ledger
 from wellprod.jobs.process import ProcessMark
+from wellprod.log import current_request_id
 from wellprod.settings import Settings
 
 
 def start_in_background(job: Job, ledger: Ledger, settings: Settings, **changes: str | None) -> None:
     """Start a process that runs the pending `job` with `settings`; what it logs goes to the ledger's `log_path`.
+
+    Its lines have the id of the request that is being answered here, if one is.
 
     Parameters
     ----------
@@ -37,7 +40,7 @@ def start_in_background(job: Job, ledger: Ledger, settings: Settings, **changes:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=settings.home,
-                env=settings.process_environment(**changes),
+                env=settings.process_environment(request_id=current_request_id(), **changes),
                 start_new_session=True,
             )
     except OSError as failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,15 @@ class Reading:
         """Give the first value of a query's first row, or None when there is no row."""
         row = self.connection.execute(query, parameters).fetchone()
         return row[0] if row else None
+
+    def mark(self) -> str:
+        """Give a mark of the state of the records: it differs after each batch that changed one, and only then.
+
+        It is of the records alone, so that it is the same in a copy of the store, after a restart, and after an import
+        that brought nothing new. It takes milliseconds, however many records there are.
+        """
+        query = "SELECT count(*), epoch_us(max(updated_at)), sum(epoch_us(updated_at)) FROM production"
+        return hashlib.sha256(repr(self.connection.execute(query).fetchone()).encode()).hexdigest()[:20]
 
     def interrupt(self) -> None:
         """Break off the query that runs, from another thread."""

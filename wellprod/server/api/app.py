@@ -16,9 +16,8 @@ from wellprod.server.api.envelope import INVALID, Refusal, Responses, answer_err
 from wellprod.server.api.gate import Gate, SignIn
 from wellprod.settings import Settings
 
-_BEARER = HTTPBearer(
-    scheme_name="Token", auto_error=False, description="The token of the server"
-)  # told here, held by the gate
+# told here, held by the gate
+_BEARER = HTTPBearer(scheme_name="Token", auto_error=False, description="The token that the server was started with")
 _ALWAYS: Responses = {
     401: {"model": Refusal, "description": "Not signed in"},
     **INVALID,
@@ -49,13 +48,13 @@ def create_api(settings: Settings, sign_in: SignIn) -> FastAPI:
             "defaultModelsExpandDepth": 0,
         },
     )
-    app.state.desk = Desk(settings)
+    app.state.desk = desk = Desk(settings)
     app.include_router(system.open_routes)
     for part in (system, imports, records, exports):
         app.include_router(part.routes, dependencies=[Security(_BEARER)], responses=_ALWAYS)
     app.openapi = partial(openapi_of, app, settings)  # type: ignore[method-assign]
     answer_errors(app)
-    app.add_middleware(Gate, sign_in=sign_in)
+    app.add_middleware(Gate, sign_in=sign_in, metrics=desk.metrics.http)
     if settings.api_allowed_origins:
         app.add_middleware(
             CORSMiddleware,

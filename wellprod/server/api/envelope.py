@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
@@ -92,11 +93,12 @@ class Refused(Exception):
         next: str = "",
         *,
         headers: Mapping[str, str] | None = None,
-        **details: Any,
+        rule: str | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.failure = Failure(code=code, message=message, next=next, rule=None, details=details)
+        self.failure = Failure(code=code, message=message, next=next, rule=rule, details=dict(details or {}))
         self.headers = dict(headers or {})
 
 
@@ -136,9 +138,16 @@ def refusal_from(error: Mapping[str, Any]) -> Refused:
     if status in (409, 503) and code != "EXPORT_ERROR":
         told.setdefault("retry_after_seconds", BUSY_SECONDS)
         headers["Retry-After"] = str(told["retry_after_seconds"])
-    refusal = Refused(status, code, message, advice, headers=headers, **told)
-    refusal.failure.rule = rule
-    return refusal
+    return Refused(status, code, message, advice, headers=headers, rule=rule, details=told)
+
+
+@contextmanager
+def or_not_found(error: type[WellprodError]) -> Iterator[None]:
+    """Refuse what names something that the server does not have, as it refuses an address that it does not have."""
+    try:
+        yield
+    except error as failure:
+        raise Refused(404, "NOT_FOUND", failure.message, failure.next) from None
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -160,7 +169,7 @@ def answer_errors(app: FastAPI) -> None:
         given = "" if first["type"] in ("missing", "json_invalid") else f" (given: {str(first.get('input'))[:80]!r})"
         message = f"{name} is not allowed: {first['msg']}{given}."
         advice = "The documentation at /docs says what each route takes."
-        refusal = Refused(422, "VALIDATION_ERROR", message, advice, parameter=name)
+        refusal = Refused(422, "VALIDATION_ERROR", message, advice, details={"parameter": name})
         return refused(request.scope, refusal)
 
     @app.exception_handler(HTTPException)

@@ -28,7 +28,7 @@ ROW: dict[str, Any] = {
 _IMPORTED = "6,505 records read: 6,505 new, 0 duplicate, 0 restated, 0 rejected."
 _RUNS_BY_ITSELF = f"The import {JOB_ID} runs by itself."
 _MESSAGES = {
-    "get_index": "wellprod 0.1.0, 20 routes.",
+    "get_index": "wellprod 0.1.0, 22 routes.",
     "get_health": "All is well.",
     "get_readiness": "All is well.",
     "get_liveness": "The server answers.",
@@ -185,7 +185,9 @@ _BY_OPERATION: dict[tuple[int, str], tuple[str, ...]] = {
     (403, "download_export"): ("LINK_EXPIRED",),
     (404, "get_well"): ("NOT_IN_STORE",),
     (404, "get_field"): ("NOT_IN_STORE",),
+    (404, "download_records"): ("NOT_IN_STORE",),
     (404, "start_export"): ("NOT_IN_STORE",),
+    (409, "download_records"): ("NOTHING_SELECTED",),
     (409, "start_export"): ("NOTHING_SELECTED",),
     (409, "download_export"): ("EXPORT_RUNS",),
     (503, "get_health"): ("NOT_HEALTHY", "STORE_BUSY"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -26,10 +24,9 @@ from wellprod.export import (
 )
 from wellprod.jobs import Job, Status
 from wellprod.schema import RECORD
-from wellprod.server.api.describe import headers
 from wellprod.server.api.desk import AtDesk, Desk, known_parameters
-from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered
-from wellprod.server.api.files import FileAnswer
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, or_not_found
+from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import EXPORT_ID, MONTH, Export, ExportStarted, Task
 from wellprod.settings import Settings
 
@@ -49,21 +46,11 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Month = Annotated[str, Field(pattern=MONTH)]
 
 _NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No export has this id"}}
-_BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
-_OF_FILE = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
-_FILE_ANSWERS: Responses = {
-    200: {"description": "The file", "content": _BYTES, "headers": headers(*_OF_FILE)},
-    206: {
-        "description": "The part of it that was asked for by Range",
-        "content": _BYTES,
-        "headers": headers("Content-Range", *_OF_FILE),
-    },
-    304: {"description": "The caller has it already", "headers": headers("ETag", "Last-Modified")},
+_NO_FILE: Responses = {
     307: {"description": "It lies in S3; the address opens it there"},
     403: {"model": Refusal, "description": "The link is not whole, or its time is over"},
     404: {"model": Refusal, "description": "No export has this id, or its file is gone"},
     409: {"model": Refusal, "description": "The export is not done"},
-    416: {"model": Refusal, "description": "The file has no such part", "headers": headers("Content-Range")},
 }
 
 routes = APIRouter(prefix="/api/v1", dependencies=[Depends(known_parameters)])
@@ -157,10 +144,10 @@ async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
 
 def _triggered(asked: ExportAsked, settings: Settings) -> str:
     chosen = asked.selection
-    with _there(SelectionError):
+    with or_not_found(SelectionError):
         saved = load_selection(chosen.name, settings.selections_path) if chosen.name is not None else Selection()
     selection = saved.narrowed(tuple(chosen.fields), tuple(chosen.wells), chosen.first_month, chosen.last_month)
-    with _there(PresetError):
+    with or_not_found(PresetError):
         return trigger_export(
             ExportRequest(
                 selection,
@@ -171,15 +158,6 @@ def _triggered(asked: ExportAsked, settings: Settings) -> str:
             ),
             settings,
         )
-
-
-@contextmanager
-def _there(error: type[UsageError]) -> Iterator[None]:
-    """Answer what names something that this server does not have as it answers any other thing it does not have."""
-    try:
-        yield
-    except error as failure:
-        raise Refused(404, "NOT_FOUND", failure.message, failure.next) from None
 
 
 @routes.get(
@@ -215,7 +193,7 @@ async def export(request: Request, desk: AtDesk, export_id: ExportId) -> Respons
     tags=["exports"],
     summary="The file of an export",
     response_class=Response,
-    responses=_FILE_ANSWERS,
+    responses={**FILE_ANSWERS, **_NO_FILE},
     openapi_extra={"security": [{}]},  # a signed link needs no other sign-in
 )
 async def file(

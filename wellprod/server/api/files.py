@@ -8,8 +8,23 @@ from pathlib import Path
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from wellprod.server.api.envelope import Refused, refused
+from wellprod.server.api.describe import headers
+from wellprod.server.api.envelope import Refusal, Refused, Responses, refused
 from wellprod.text import attachment
+
+_BYTES = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_OF_FILE = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
+FILE_ANSWERS: Responses = {
+    200: {"description": "The file", "content": _BYTES, "headers": headers(*_OF_FILE)},
+    206: {
+        "description": "The part of it that was asked for by Range",
+        "content": _BYTES,
+        "headers": headers("Content-Range", *_OF_FILE),
+    },
+    304: {"description": "The caller has it already", "headers": headers("ETag", "Last-Modified")},
+    416: {"model": Refusal, "description": "The file has no such part", "headers": headers("Content-Range")},
+}
+"""What a file is answered with, for the schema."""
 
 _RANGE = "([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})"
 _RANGES = re.compile(rf"bytes={_RANGE}(, ?{_RANGE})*")
@@ -23,15 +38,15 @@ class FileAnswer(FileResponse):
     path, name
         Where it lies, and what it is saved as.
     etag
-        What tells one state of it from another, without its quotes; None to tell it by time and size.
+        What tells one state of it from another, with its quotation marks; None to tell it by time and size.
     """
 
     chunk_size = 256 * 1024
 
     def __init__(self, path: Path, name: str, etag: str | None = None) -> None:
         found = path.stat()
-        tag = etag or f"{found.st_mtime_ns:x}-{found.st_size:x}"
-        headers = {"ETag": f'"{tag}"', "Content-Disposition": attachment(name), "Cache-Control": "no-cache"}
+        tag = etag or f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+        headers = {"ETag": tag, "Content-Disposition": attachment(name), "Cache-Control": "no-cache"}
         kind = "text/csv; charset=utf-8" if name.endswith(".csv") else None
         super().__init__(path, headers=headers, media_type=kind, filename=name, stat_result=found)
 

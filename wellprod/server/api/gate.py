@@ -13,8 +13,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wellprod.errors import redact
 from wellprod.log import get_logger
+from wellprod.metrics import HttpMetrics
 from wellprod.server.api.envelope import Refused, refused
 
 SignIn = Callable[[Scope], bool]
@@ -38,11 +38,14 @@ class Gate:
         What is behind it.
     sign_in
         Tells who may ask; liveness and signed links are open to all.
+    metrics
+        Told of each request that was answered.
     """
 
-    def __init__(self, app: ASGIApp, sign_in: SignIn) -> None:
+    def __init__(self, app: ASGIApp, sign_in: SignIn, metrics: HttpMetrics) -> None:
         self.app = app
         self.sign_in = sign_in
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -69,26 +72,32 @@ class Gate:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                if refusal := self._refusal(scope, headers):
-                    await refused(scope, refusal)(scope, receive, sending)
-                else:
-                    await self.app(scope, _Limited(receive, scope), sending)
+                self._check(scope, headers)
+                has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+                if has_body and route_path(scope) != _UPLOAD:
+                    receive = await _whole_body(receive)
+                await self.app(scope, receive, sending)
+            except Refused as refusal:
+                await refused(scope, refusal)(scope, receive, sending)
             finally:
-                get_logger().info(
-                    "request",
-                    method=scope["method"],
-                    path=redact(scope["path"]),
-                    status=status,
-                    seconds=round(time.perf_counter() - began, 4),
-                )
+                method, seconds = scope["method"], time.perf_counter() - began
+                self.metrics.observe(method, getattr(scope.get("route"), "path", None), status, seconds)
+                path = scope["raw_path"].decode("latin-1")  # as it came, so that it stays one line
+                get_logger().info("request", method=method, path=path, status=status, seconds=round(seconds, 4))
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Refused | None:
-        """Give why a request goes no further; nothing if it does."""
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        """Let a request pass, or refuse it.
+
+        Raises
+        ------
+        Refused
+            Nobody has signed in, or it is too long.
+        """
         path = route_path(scope)
         scope["state"]["signed_in"] = signed_in = self.sign_in(scope)
         signed_link = bool(_FILE.fullmatch(path)) and b"signature=" in scope["query_string"]
         if not (signed_in or signed_link or path == _LIVENESS):
-            return Refused(
+            raise Refused(
                 401,
                 "UNAUTHORIZED",
                 "You are not signed in.",
@@ -96,29 +105,37 @@ class Gate:
                 headers={"WWW-Authenticate": 'Basic realm="wellprod"' if _PAPERS.fullmatch(path) else "Bearer"},
             )
         if len(scope["query_string"]) > _LONGEST_QUERY:
-            return Refused(
+            raise Refused(
                 414, "TOO_LARGE", f"The query is longer than {_LONGEST_QUERY} bytes.", "Ask for less at a time."
             )
         length = headers.get("content-length", "0")
         if path != _UPLOAD and length.isdigit() and int(length) > _LONGEST_BODY:
-            return _too_long(int(length))
-        return None
+            raise _too_long(int(length))
 
 
-class _Limited:
-    """The body of a request, which is cut off where it passes the limit of a route that takes no files."""
+async def _whole_body(receive: Receive) -> Receive:
+    """Take the whole body, up to the limit, and give what hands it on.
 
-    def __init__(self, receive: Receive, scope: Scope) -> None:
-        self._receive = receive
-        self._left = None if route_path(scope) == _UPLOAD else _LONGEST_BODY
+    Raises
+    ------
+    Refused
+        It is longer.
+    """
+    body = b""
+    message: Message = {"more_body": True}
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        body += message.get("body", b"")
+        if len(body) > _LONGEST_BODY:
+            raise _too_long(len(body))
+    messages = [message if message["type"] != "http.request" else {"type": "http.request", "body": body}]
 
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        if self._left is not None and message["type"] == "http.request":
-            self._left -= len(message.get("body", b""))
-            if self._left < 0:
-                raise _too_long(_LONGEST_BODY - self._left)
-        return message
+    async def handing_on() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return handing_on
 
 
 def _too_long(length: int) -> Refused:

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from wellprod.errors import BusinessRuleViolation, FeedError, JobNotFound, UsageError
-from wellprod.ingest import Arrival, ImportRequest, dry_run, forget_imported, trigger_import
+from wellprod.ingest import Arrival, ImportRequest, check_file, forget_imported, trigger_import
 from wellprod.jobs import Job, Status
 from wellprod.resume import trigger_job_again
 from wellprod.server.api.describe import headers
@@ -206,12 +206,7 @@ def _of_file(desk: Desk, path: Path) -> ImportRequest:
     forget_imported(desk.settings)
     try:
         asked = ImportRequest.from_settings(desk.settings, str(path))
-        first_page = dry_run(asked, desk.settings, shown_rows=0)
-        if first_page.rows and first_page.profile is None:
-            raise UsageError(
-                "What was sent has rows that hold nothing which a feed profile names.",
-                next="Send records in the shape of a profile: GET /docs shows one, the README how to write your own.",
-            )
+        check_file(asked, desk.settings)
     except (FeedError, UsageError) as error:
         path.unlink(missing_ok=True)
         message = error.message.replace(f"The file {path}", "What was sent")
@@ -229,22 +224,21 @@ async def _received(request: Request, desk: Desk) -> Path | None:
             f"A body of type {kind.decode('latin-1')[:80]!r} is not taken.",
             f"Send one of: {', '.join(name.decode() for name in _TAKEN)}.",
         )
-    arrival = Arrival(desk.settings, length=int(request.headers.get("content-length", "0")))
-    form = _Form(options.get(b"boundary", b""), arrival) if kind == _FORM else None
+    length = int(request.headers.get("content-length", "0"))
     head = b""
-    try:
-        async for piece in request.stream():
-            head = (head + piece)[:_BLANK_BYTES]
-            await to_thread.run_sync(form.write if form else arrival.write, piece)
+    with Arrival(desk.settings, length=length) as arrival:
+        form = _Form(options.get(b"boundary", b""), arrival) if kind == _FORM else None
+        try:
+            async for piece in request.stream():
+                head = (head + piece)[:_BLANK_BYTES]
+                await to_thread.run_sync(form.write if form else arrival.write, piece)
+        except ClientDisconnect:
+            raise Refused(400, "BODY_INCOMPLETE", "The body broke off.", "Send it again.") from None
         if form:
             form.end()
         elif _is_blank(head):
             return None
         return await to_thread.run_sync(arrival.keep)
-    except ClientDisconnect:
-        raise Refused(400, "BODY_INCOMPLETE", "The body broke off.", "Send it again.") from None
-    finally:
-        arrival.drop()
 
 
 def _is_blank(head: bytes) -> bool:

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from wellprod.analysis.lookup import find_field, find_well, records_page, wells_page
 from wellprod.analysis.overview import overview
-from wellprod.server.api.desk import AtDesk, known_parameters, paging
-from wellprod.server.api.envelope import Answer, Refusal, Responses, answered
+from wellprod.analysis.saved import load_selection
+from wellprod.analysis.selection import Selection
+from wellprod.errors import SelectionError
+from wellprod.export import StandingFile, standing_csv, standing_file
+from wellprod.jobs import Status
+from wellprod.server.api.desk import AtDesk, Desk, known_parameters, paging
+from wellprod.server.api.envelope import (
+    BUSY_SECONDS,
+    Answer,
+    Refusal,
+    Refused,
+    Responses,
+    answered,
+    or_not_found,
+    refusal_from,
+)
+from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import DATA_SOURCE, MONTH, FieldRecords, Stats, WellRecords
 from wellprod.store import Reading
 from wellprod.text import number
@@ -119,3 +136,68 @@ async def field(
     data = await desk.read(look)
     what = "records" if records else "wells"
     return answered(request, data, f"{number(len(data[what]))} of {number(data['paging']['total'])} {what}.")
+
+
+Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)]
+Fields = Annotated[Names, Query(description="Code or name of a field; several may be given", examples=[["Tupi"]])]
+Wells = Annotated[
+    Names, Query(description="Code, name or reference of a well; several may be given", examples=[["9-LL-2-RJS"]])
+]
+
+
+@routes.head("/download", include_in_schema=False)
+@routes.get(
+    "/download",
+    operation_id="download_records",
+    summary="Records as a CSV file",
+    response_class=Response,
+    responses={
+        **FILE_ANSWERS,
+        404: {"model": Refusal, "description": "A field or well is not in the store, or the selection is not saved"},
+        409: {"model": Refusal, "description": "The selection has no records"},
+    },
+)
+async def download(
+    request: Request,
+    desk: AtDesk,
+    field: Fields = [],  # noqa: B006
+    well: Wells = [],  # noqa: B006
+    first_month: FirstMonth = None,
+    last_month: LastMonth = None,
+    selection: Annotated[
+        str | None,
+        Query(
+            min_length=1, max_length=60, description="Name of a saved selection; what else is given replaces its own"
+        ),
+    ] = None,
+) -> Response:
+    """Stream the records of a selection, all if nothing is chosen, as CSV.
+
+    The file is made once for each selection and state of the records, so that a download that broke off can go on by
+    Range and If-Range. While it is made the request waits.
+    """
+    chosen = await to_thread.run_sync(_chosen, desk, selection, field, well, first_month, last_month)
+    wait = desk.settings.api_wait_seconds
+    found = await to_thread.run_sync(lambda: standing_csv(chosen, desk.settings, wait_seconds=wait))
+    if not isinstance(found, StandingFile):
+        job = await desk.board.ended(found)
+        if job.is_active:
+            raise Refused(
+                503,
+                "SERVER_ENDS",
+                "The server ends before the file is made; its making goes on.",
+                "Ask again when the server is back.",
+                headers={"Retry-After": str(BUSY_SECONDS)},
+            )
+        if job.status != Status.COMPLETED:
+            raise refusal_from({**(job.error or {}), "job_id": job.job_id})
+        found = await to_thread.run_sync(standing_file, job, chosen, desk.settings)
+    return FileAnswer(found.path, found.file_name, found.etag)
+
+
+def _chosen(
+    desk: Desk, name: str | None, fields: list[str], wells: list[str], first: str | None, last: str | None
+) -> Selection:
+    with or_not_found(SelectionError):
+        saved = load_selection(name, desk.settings.selections_path) if name is not None else Selection()
+    return saved.narrowed(tuple(fields), tuple(wells), first, last)

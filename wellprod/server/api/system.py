@@ -6,9 +6,10 @@ from importlib.metadata import version
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from wellprod.health import check_health
+from wellprod.metrics import CONTENT_TYPE
 from wellprod.server.api.desk import AtDesk, known_parameters
 from wellprod.server.api.envelope import BUSY_SECONDS, INVALID, Answer, Refusal, Refused, Responses, answered
 from wellprod.server.api.models import Alive, Health, Index
@@ -58,8 +59,7 @@ async def health(request: Request, desk: AtDesk) -> Response:
             f"The workbench is not well: {'; '.join(check.finding for check in failed)}",
             "See to it, then ask again.",
             headers={"Retry-After": str(BUSY_SECONDS)},
-            healthy=False,
-            **data,
+            details={"healthy": False, **data},
         )
     return answered(request, {"healthy": True, **data}, "All is well.")
 
@@ -86,3 +86,15 @@ async def ready(request: Request, desk: AtDesk) -> Response:
 async def live(request: Request) -> Response:
     """Answer, also to those who are not signed in."""
     return answered(request, {"alive": True}, "The server answers.")
+
+
+@routes.get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="Figures for Prometheus",
+    response_class=PlainTextResponse,
+    responses={200: {"description": "Jobs, records, pages, durations, sizes and requests, as Prometheus text"}},
+)
+async def metrics(desk: AtDesk) -> Response:
+    """Give what imports and exports did so far, and the requests of this server."""
+    return Response(await to_thread.run_sync(desk.metrics.render), headers={"Content-Type": CONTENT_TYPE})
