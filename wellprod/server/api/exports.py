@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -26,7 +24,7 @@ from wellprod.export import (
 from wellprod.jobs import Job, Status
 from wellprod.schema import RECORD
 from wellprod.server.api.desk import AtDesk, Desk, known_parameters
-from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, or_not_found
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import EXPORT_ID, MONTH, Export, ExportStarted, Task
 from wellprod.settings import Settings
@@ -47,7 +45,6 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Month = Annotated[str, Field(pattern=MONTH)]
 
 _NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No export has this id"}}
-
 _NO_FILE: Responses = {
     307: {"description": "It lies in S3; the address opens it there"},
     403: {"model": Refusal, "description": "The link is not whole, or its time is over"},
@@ -148,7 +145,7 @@ def _triggered(asked: ExportAsked, settings: Settings) -> str:
     chosen = asked.selection
     months = (chosen.first_month, chosen.last_month)
     selection = selection_of(chosen.name, settings.selections_path, chosen.fields, chosen.wells, *months)
-    with _there(PresetError):
+    with or_not_found(PresetError):
         return trigger_export(
             ExportRequest(
                 selection,
@@ -160,15 +157,6 @@ def _triggered(asked: ExportAsked, settings: Settings) -> str:
             settings,
             wait_seconds=settings.api_wait_seconds,
         )
-
-
-@contextmanager
-def _there(error: type[UsageError]) -> Iterator[None]:
-    """Answer what names something that this server does not have as it answers any other thing it does not have."""
-    try:
-        yield
-    except error as failure:
-        raise Refused(404, "NOT_FOUND", failure.message, failure.next) from None
 
 
 @routes.get(

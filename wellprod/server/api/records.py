@@ -128,6 +128,10 @@ async def field(
 
 
 Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)]
+Fields = Annotated[Names, Query(description="Code or name of a field; several may be given", examples=[["Tupi"]])]
+Wells = Annotated[
+    Names, Query(description="Code, name or reference of a well; several may be given", examples=[["9-LL-2-RJS"]])
+]
 
 
 @routes.head("/download", include_in_schema=False)
@@ -138,19 +142,22 @@ Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Fie
     response_class=Response,
     responses={
         **FILE_ANSWERS,
-        404: {"model": Refusal, "description": "A field or well is not in the store"},
+        404: {"model": Refusal, "description": "A field or well is not in the store, or the selection is not saved"},
         409: {"model": Refusal, "description": "The selection has no records"},
     },
 )
 async def download(
     request: Request,
     desk: AtDesk,
-    field: Annotated[Names, Query(description="Code or name of a field; several may be given")] = [],  # noqa: B006
-    well: Annotated[Names, Query(description="Code, name or reference of a well; several may be given")] = [],  # noqa: B006
+    field: Fields = [],  # noqa: B006
+    well: Wells = [],  # noqa: B006
     first_month: FirstMonth = None,
     last_month: LastMonth = None,
     selection: Annotated[
-        str | None, Query(max_length=60, description="Name of a saved selection; what else is given replaces its own")
+        str | None,
+        Query(
+            min_length=1, max_length=60, description="Name of a saved selection; what else is given replaces its own"
+        ),
     ] = None,
 ) -> Response:
     """Stream the records of a selection, all if nothing is chosen, as CSV.
