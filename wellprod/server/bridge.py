@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wellprod.server.api.envelope import Refused
 
 API = "wellprod_api"  # the key of the app in the settings of the server, once it was needed
+METRICS = "wellprod_metrics"  # and of what Prometheus is told
 _LAST_SECONDS = 5.0  # for answers in flight when the server ends
 _GONE: Message = {"type": "http.disconnect"}
 _PIECES = 8  # of a body, 64 KB each, that may wait for the app to read them
@@ -119,7 +120,9 @@ class ApiDoor(Door):
             workbench = self.workbench
             api = await asyncio.to_thread(import_module, "wellprod.server.api")  # it takes most of a second
             if API not in self.settings:
-                self.settings[API] = api.create_api(workbench, lambda scope: scope["state"]["signed_in"])
+                self.settings[API] = api.create_api(
+                    workbench, lambda scope: scope["state"]["signed_in"], self.settings[METRICS]
+                )
         made: FastAPI = self.settings[API]
         return made
 

@@ -15,7 +15,8 @@ from traitlets import Float, List, Unicode
 from wellprod.address import announced
 from wellprod.errors import SettingsError
 from wellprod.log import configure_logs
-from wellprod.server.bridge import API, ApiDoor, finish_answers
+from wellprod.metrics import Metrics
+from wellprod.server.bridge import API, METRICS, ApiDoor, finish_answers
 from wellprod.server.door import WORKBENCH
 from wellprod.server.files import UploadDoor
 from wellprod.server.front import FrontDoor, PageDoor
@@ -51,6 +52,8 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
             configure_logs(settings.log_level, settings.log_format)
             os.environ.update(settings.as_environment())
             self.settings[WORKBENCH] = settings
+            self.settings[METRICS] = metrics = Metrics(settings)
+            metrics.register()  # for Jupyter's own /metrics
 
     def initialize_handlers(self) -> None:
         """Hang up the routes, and begin to look after the kernels of the pages."""
