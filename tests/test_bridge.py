@@ -316,12 +316,20 @@ def test_the_api_answers_beside_the_notebooks(small: Lab, visitor: Visitor) -> N
         assert (sent.status_code, sent.json()["request_id"]) == (200, "mine"), sent.text
         assert client.get("api/v1/wells/stats").json()["data"]["records"] == 2
         assert client.get("health/ready").json()["data"]["healthy"]
-        assert client.get("openapi.json").json()["servers"] == [{"url": "/deep/er"}]
+        assert client.get("openapi.json").json()["servers"][0]["url"] == "./"
         assert client.get("api/v1/nothing").json()["error"]["code"] == "NOT_FOUND"
     assert "request_id=mine" in small.log.read_text()
     page = visitor.open(small.link("docs"))
     expect(page.get_by_text("/api/v1/exports/{export_id}/file")).to_be_visible(timeout=30_000)
     assert (visitor.off_host, visitor.failed, visitor.errors) == ([], [], [])
+
+
+def test_jupyters_own_metrics_tell_of_the_workbench(small: Lab) -> None:
+    """From the start, and of the requests that come over the bridge."""
+    small.get("api/v1/nothing")
+    told = small.get("metrics").text
+    assert "wellprod_up 1.0" in told and "http_request_duration_seconds" in told
+    assert 'wellprod_http_requests_total{method="GET",route="none",status="404"}' in told
 
 
 def test_strangers_are_told_to_sign_in(small: Lab) -> None:
