@@ -113,7 +113,8 @@ class JsonFile:
                         next="Give a file in the form of an OData answer.",
                     )
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            reason = str(error).splitlines()[0].strip()
+            told = error.args[0] if isinstance(error, ijson.JSONError) and error.args else str(error)
+            reason = (told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)).splitlines()[0].strip()
             raise FeedUnreadable(
                 f"The file {self.path} is no whole JSON: {reason}.",
                 next="Get the file again; it may have been cut off.",
