@@ -558,5 +558,5 @@ def test_the_command_gives_the_link(bench: Settings, run: CommandLine) -> None:
     done = run("jobs", "link", here, "--json")
     told = json.loads(done.stdout)
     assert done.returncode == 1 and told["url"] is None
-    assert told["path"].startswith(f"wellprod/exports/{here}/file?expires=")
+    assert told["path"].startswith(f"api/v1/exports/{here}/file?expires=")
     assert run("jobs", "link", here, "--seconds", "0").returncode == 2

@@ -12,7 +12,7 @@ import pytest
 from wellprod.analysis.lookup import find_field, find_well, records_page, wells_page
 from wellprod.analysis.overview import field_totals, well_totals
 from wellprod.analysis.selection import Selection, all_of, selected_records
-from wellprod.errors import NotInStore, SelectionError, UsageError
+from wellprod.errors import NotThere, SelectionError, UsageError
 from wellprod.ingest import ImportRequest, start_import
 from wellprod.schema import RECORD
 from wellprod.settings import Settings, load_settings
@@ -124,7 +124,7 @@ def test_months_narrow_the_records_and_not_the_totals(reading: Reading) -> None:
 )
 def test_a_well_that_is_not_there_is_told_as_such(reading: Reading, asked: str, says: str) -> None:
     """Whatever is asked for, the answer is an error of its own class, with what is near or there."""
-    with pytest.raises(NotInStore) as caught:
+    with pytest.raises(NotThere) as caught:
         find_well(reading, asked)
     assert says in str(caught.value) and caught.value.next
     assert caught.value.code == "NOT_FOUND"
@@ -139,7 +139,7 @@ def test_an_empty_store_has_no_well(settings: Settings, is_made: bool) -> None:
             pass
     with store.read(or_empty=True) as reading:
         for find in (find_well, find_field):
-            with pytest.raises(NotInStore, match="wellprod import"):
+            with pytest.raises(NotThere, match="wellprod import"):
                 find(reading, "1")
 
 
@@ -147,14 +147,14 @@ def test_a_code_of_several_sources_wants_one_named(mixed: Reading) -> None:
     """Two sources with the code are told; with one of them named it is its well, and its records alone."""
     with pytest.raises(UsageError, match=r"'1' in 2 data sources: second, test.*data_source") as caught:
         find_well(mixed, "1")
-    assert not isinstance(caught.value, NotInStore)
+    assert not isinstance(caught.value, NotThere)
     found: dict[str, Any] = {source: find_well(mixed, "1", source) for source in ("test", "second")}
     assert [found[source].totals["well_name"] for source in found] == ["Well 1", "Second"]
     assert [records_page(mixed, found[source].condition, limit=9).total for source in found] == [2, 1]
     with pytest.raises(UsageError, match="2 data sources"):
         find_field(mixed, "Field")
     assert find_field(mixed, "field", "second").totals["wells"] == 2
-    with pytest.raises(NotInStore, match=r"no well '1' in the data source 'third'.*Data sources: second, test"):
+    with pytest.raises(NotThere, match=r"no well '1' in the data source 'third'.*Data sources: second, test"):
         find_well(mixed, "1", "third")
 
 

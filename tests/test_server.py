@@ -40,7 +40,7 @@ chooser = widgets.HTML(
 home = widgets.HTML(f"Home {os.environ['WELLPROD_HOME']} behind {os.environ['WELLPROD_SERVER_PATH']}")
 display(widgets.VBox([chooser, home, widgets.Text(description="Address"), widgets.Button(description="Begin")]))
 """
-ROUTES = ("wellprod", "wellprod/import", "wellprod/nothing", "wellprod/kernels/x", "wellprod/exports/x/file")
+ROUTES = ("wellprod", "wellprod/import", "wellprod/nothing", "wellprod/kernels/x", "wellprod/uploads/a.json")
 SECRETS = ("png", "csv", "ipynb", "duckdb", "json")
 BIG_BYTES = 300_000_000
 BIGGER_BYTES = 1_500_000_000
@@ -101,9 +101,10 @@ def test_every_route_wants_the_login(server: Lab) -> None:
     """Without it a page leads to the login, and what a program asks for is refused."""
     job_id = _download(server, "guarded.csv")
     with server.client(signed_in=False) as stranger:
-        for route in (*ROUTES, f"wellprod/exports/{job_id}/file", "wellprod/uploads/a.json", "lab", "files/secret.csv"):
+        for route in (*ROUTES, "lab", "files/secret.csv"):
             answer = stranger.get(route)
             assert answer.status_code == 302 and "/login?" in answer.headers["Location"], route
+        assert stranger.get(f"api/v1/exports/{job_id}/file").status_code == 401
         assert stranger.put("wellprod/uploads/stranger.json", content=b"[]").status_code == 403
     assert not (server.settings.uploads_path / "stranger.json").exists()
 
@@ -156,8 +157,12 @@ def test_a_wrong_setting_leaves_jupyter_alone(start_lab: StartLab, tmp_path: Pat
     notebooks = _project(tmp_path / "wrong")
     with_error = start_lab(notebooks, command=JUPYTER_LAB, WELLPROD_PAGE_SIZE="0")
     assert with_error.get("lab").status_code == 200
-    told = with_error.get("wellprod/import")
-    assert told.status_code == 503 and "WELLPROD_PAGE_SIZE is not allowed" in told.json()["message"]
+    for route in ("wellprod/import", "health/live"):
+        told = with_error.get(route)
+        assert told.status_code == 503 and "WELLPROD_PAGE_SIZE is not allowed" in told.json()["message"]
+    with with_error.client(signed_in=False) as stranger:
+        told = stranger.get("health/live")
+    assert told.status_code == 503 and "WELLPROD_PAGE_SIZE" not in told.text
     log = with_error.log.read_text()
     assert "WELLPROD_PAGE_SIZE is not allowed" in log and "Traceback" not in log
 
@@ -273,7 +278,7 @@ def test_a_large_export_streams(lab: Lab) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.truncate(BIGGER_BYTES)
-    url = f"wellprod/exports/{_export(lab, path, file_name='Élan “A”.parquet')}/file"
+    url = f"api/v1/exports/{_export(lab, path, file_name='Élan “A”.parquet')}/file"
     server = psutil.Process(lab.process.pid)
     lab.get(f"{url}", headers={"Range": "bytes=0-9"})
     before, most, received = server.memory_info().rss, 0, 0
@@ -298,7 +303,7 @@ def test_a_browser_saves_an_export_under_its_name(server: Lab, visitor: Visitor)
     """A link on a page downloads it, by the cookie of the login."""
     job_id = _download(server, "0b1.csv", file_name="Tupi 2024.csv")
     page = visitor.open(server.link("wellprod"))
-    path = f"{urlsplit(server.url).path}wellprod/exports/{job_id}/file"
+    path = f"{urlsplit(server.url).path}api/v1/exports/{job_id}/file"
     page.evaluate(f"document.body.insertAdjacentHTML('beforeend', '<a href=\"{path}\">the file</a>')")
     with page.expect_download() as waiting:
         page.get_by_role("link", name="the file").click()
@@ -320,8 +325,8 @@ def test_only_the_file_that_an_export_wrote_is_given(lab: Lab, tmp_path: Path) -
     cases = {
         "nonsense": (404, "is no job id"),
         "00000000-0000-0000-0000-000000000000": (404, "There is no job"),
-        "..%2F..%2Fjobs.sqlite": (404, "is no job id"),
-        running: (409, "its state is RUNNING"),
+        "..%2F..%2Fjobs.sqlite": (404, "nothing at this address"),
+        running: (409, "has no file: it is processing"),
         other: (404, "is no export but"),
         gone: (404, "no longer there"),
         _export(lab, outside, size_bytes=8): (404, "has changed since: it has 7 bytes, written were 8 bytes"),
@@ -330,12 +335,12 @@ def test_only_the_file_that_an_export_wrote_is_given(lab: Lab, tmp_path: Path) -
         _export(lab, lab.settings.downloads_path / "folder" / "outside.csv"): (404, "no longer there"),
         _export(lab, Path()): (404, "no longer there"),
         _export(lab, tmp_path): (404, "no longer there"),
-        _export(lab, outside, at="s3://bucket/x.csv"): (404, "lies in S3, at s3://bucket/x.csv"),
+        _export(lab, outside, at="s3://bucket/x.csv"): (409, "lies in S3, at s3://bucket/x.csv"),
     }
     for job_id, (status, words) in cases.items():
-        answer = lab.get(f"wellprod/exports/{job_id}/file")
+        answer = lab.get(f"api/v1/exports/{job_id}/file")
         assert (answer.status_code, words in answer.json()["message"]) == (status, True), answer.text
-    assert lab.get(f"wellprod/exports/{_export(lab, outside)}/file").text == "written"
+    assert lab.get(f"api/v1/exports/{_export(lab, outside)}/file").text == "written"
     ledger.finish(running, Status.CANCELLED)
 
 
@@ -368,8 +373,8 @@ def test_a_wrong_or_expired_link_opens_nothing(server: Lab) -> None:
     wrong = {
         str(expired.path): "This link has expired at ",
         f"{path}?{str(other.path).partition('?')[2]}": "was not made here",
-        f"wellprod/exports/{link.job_id[:8]}/file?{query}": "was not made here",
-        f"wellprod/exports/{uuid.uuid4()}/file?{query}": "was not made here",
+        f"api/v1/exports/{link.job_id[:8]}/file?{query}": "was not made here",
+        f"api/v1/exports/{uuid.uuid4()}/file?{query}": "was not made here",
         f"{path}?{query[:-1]}": "was not made here",
         f"{path}?{query.replace('expires=', 'expires=9')}": "was not made here",
         f"{path}?signature=": "was not made here",
@@ -384,8 +389,9 @@ def test_a_wrong_or_expired_link_opens_nothing(server: Lab) -> None:
     with server.client(signed_in=False) as stranger:
         page = stranger.get(str(expired.path), headers={"Accept": "text/html"})
         assert page.status_code == 403 and "Ask for a new one." in page.text
-        assert stranger.post(str(link.path)).status_code in (403, 405)
-        assert stranger.get(f"wellprod/exports/{link.job_id}/file?expires=1").status_code == 302
+        assert stranger.post(str(link.path)).status_code == 405
+        for unsigned in ("expires=1", "expires=signature=", "expires=signature%3D", "signature", "x=signature="):
+            assert stranger.get(f"{path}?{unsigned}").status_code in (401, 403, 422), unsigned
 
 
 def test_the_log_has_no_signature(start_lab: StartLab, tmp_path: Path) -> None:
@@ -404,7 +410,7 @@ def test_the_log_has_no_signature(start_lab: StartLab, tmp_path: Path) -> None:
         told = anybody.get(str(link.url))
         assert told.status_code == 503 and str(server.settings.home) not in told.text
     log = server.log.read_text()
-    assert f"200 GET {urlsplit(server.url).path}wellprod/exports/{link.job_id}/file" in log
+    assert f"200 GET {urlsplit(server.url).path}api/v1/exports/{link.job_id}/file" in log
     assert signature not in log and "is no key" in log
 
 
@@ -416,14 +422,14 @@ def test_a_link_needs_no_login_where_jupyter_wants_one_everywhere(start_lab: Sta
     with server.client(signed_in=False) as anybody:
         assert anybody.get(str(link.url)).content == b"well,oil\n"
         assert anybody.head(str(link.url)).status_code == 200
-        assert anybody.get(f"wellprod/exports/{link.job_id}/file").status_code == 302
+        assert anybody.get(f"api/v1/exports/{link.job_id}/file").status_code == 401
 
 
 def test_the_command_finds_the_server_of_the_home(server: Lab, run: CommandLine, tmp_path: Path) -> None:
     """It prints the whole address, which opens; over another home there is no server."""
     job_id = _download(server, "by command.csv")
     done = run("jobs", "link", job_id, WELLPROD_HOME=str(server.settings.home))
-    assert done.returncode == 0 and done.stdout.startswith(f"{server.url}wellprod/exports/{job_id}/file?expires=")
+    assert done.returncode == 0 and done.stdout.startswith(f"{server.url}api/v1/exports/{job_id}/file?expires=")
     with server.client(signed_in=False) as anybody:
         assert anybody.get(done.stdout.strip()).status_code == 200
     assert server_of(server.settings.model_copy(update={"home": tmp_path})) is None

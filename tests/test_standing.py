@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from wellprod.analysis.saved import load_selection, save_selection
 from wellprod.analysis.selection import Selection
-from wellprod.errors import ExportError, JobError, NotInStore, StoreBusy, StoreMissing
+from wellprod.errors import ExportError, JobError, NotThere, StoreBusy, StoreMissing
 from wellprod.export import (
     ExportRequest,
     StandingFile,
@@ -196,7 +196,7 @@ def test_what_cannot_be_exported_is_told_at_once(settings: Settings) -> None:
         standing_csv(Selection(), settings)
     merged(Store(settings.store_path), WELLS)
     for _ in range(2):
-        with pytest.raises(NotInStore, match="There is no well '9'"):
+        with pytest.raises(NotThere, match="There is no well '9'"):
             standing_csv(Selection(wells=("9",)), settings)
         with pytest.raises(ExportError, match="holds no records"):
             standing_csv(Selection(first_month="2030-01"), settings)

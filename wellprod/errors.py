@@ -7,7 +7,7 @@ WellprodError                      exit code 1
 │   ├── PresetError                an export preset
 │   ├── TooLarge                   a file or a request above a limit
 │   └── SelectionError             a saved selection, a field, well or month that is not there
-│       └── NotInStore             a field or well that has no record
+│       └── NotThere               a field or well without a record, or a selection that was not saved
 ├── FeedError                      the source of records
 │   ├── FeedUnreachable            no answer, or none in time
 │   ├── FeedRefused                an HTTP status that says no
@@ -125,7 +125,7 @@ class SelectionError(UsageError):
     """A saved selection is not there or wrong, or a selection names a field, well or month that is not there."""
 
 
-class NotInStore(SelectionError):
+class NotThere(SelectionError):
     """The store has no record of a field or well, by code or by name."""
 
     code = "NOT_FOUND"

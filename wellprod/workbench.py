@@ -11,7 +11,7 @@ import polars as pl
 from wellprod.analysis import overview as totals
 from wellprod.analysis.overview import Overview
 from wellprod.analysis.rejects import rejected_rows
-from wellprod.analysis.saved import SavedSelections, delete_selection, list_selections, load_selection, save_selection
+from wellprod.analysis.saved import SavedSelections, delete_selection, list_selections, save_selection, selection_of
 from wellprod.analysis.selection import Selection, selected_records
 from wellprod.errors import WellprodError
 from wellprod.export import (
@@ -441,9 +441,10 @@ class Workbench:
         first_month: str | None,
         last_month: str | None,
     ) -> Selection:
-        if isinstance(selection, str):
-            selection = load_selection(selection, self.settings.selections_path)
-        return (selection or Selection()).narrowed(_several(fields), _several(wells), first_month, last_month)
+        chosen = (_several(fields), _several(wells), first_month, last_month)
+        if isinstance(selection, Selection):
+            return selection.narrowed(*chosen)
+        return selection_of(selection, self.settings.selections_path, *chosen)
 
     def _asked(self, source: str | Path | None, **given: Any) -> ImportRequest:
         return ImportRequest.from_settings(self.settings, str(source) if source else None, **given)

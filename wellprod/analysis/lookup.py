@@ -58,7 +58,7 @@ def find_well(reading: Reading, well: str, data_source: str | None = None) -> Fo
 
     Raises
     ------
-    NotInStore
+    NotThere
         It has no record there; the message names the nearest.
     UsageError
         It stands for several wells, of several data sources or of one.
@@ -74,7 +74,7 @@ def find_field(reading: Reading, field: str, data_source: str | None = None) -> 
 
     Raises
     ------
-    NotInStore
+    NotThere
         It has no record there; the message names the nearest.
     UsageError
         It stands for several fields, of several data sources or of one.

@@ -14,7 +14,7 @@ import dataclasses
 import os
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -25,7 +25,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wellprod.analysis.selection import Selection, check_name, nearest
-from wellprod.errors import SelectionError
+from wellprod.errors import NotThere, SelectionError
 from wellprod.store import Reading
 from wellprod.text import html_table
 
@@ -117,6 +117,25 @@ def load_selection(name: str, folder: Path) -> Selection:
     return _read(_found(name, folder))
 
 
+def selection_of(
+    name: str | None,
+    folder: Path,
+    fields: Sequence[str] = (),
+    wells: Sequence[str] = (),
+    first_month: str | None = None,
+    last_month: str | None = None,
+) -> Selection:
+    """Give the selection saved as `name`, or all there is, with what else is given in place of its own.
+
+    Raises
+    ------
+    SelectionError
+        As for `load_selection`, or a month is none.
+    """
+    saved = load_selection(name, folder) if name is not None else Selection()
+    return saved.narrowed(fields, wells, first_month, last_month)
+
+
 def list_selections(folder: Path) -> SavedSelections:
     """Give the saved selections by name; what is wrong with a file is told with it."""
     return SavedSelections(_listed(path) for path in _files(folder))
@@ -176,7 +195,7 @@ def _found(name: str, folder: Path) -> Path:
     near = nearest(name, known)
     told = f"Near to it: {', '.join(near)}." if near else f"Saved are: {', '.join(known[:_TOLD_NAMES])}."
     none = "None is saved yet; save one with: wellprod selections save NAME"
-    raise SelectionError(f"There is no selection {name!r}.", next=told if known else none)
+    raise NotThere(f"There is no selection {name!r}.", next=told if known else none)
 
 
 def _listed(path: Path) -> SavedSelection:

@@ -12,7 +12,7 @@ from unicodedata import category
 
 import polars as pl
 
-from wellprod.errors import NotInStore, SelectionError
+from wellprod.errors import NotThere, SelectionError
 from wellprod.schema import RECORD
 from wellprod.store import Reading
 from wellprod.text import html_pairs
@@ -127,7 +127,7 @@ class Selection:
 
         Raises
         ------
-        NotInStore
+        NotThere
             A field or well is not in the store; the message names the nearest ones.
         """
         parts: list[str] = []
@@ -215,7 +215,7 @@ def _keys(
         ),
         source * len(names),
     )["name"].to_list()
-    raise NotInStore(
+    raise NotThere(
         f"There is no {kind} {text!r} in {'the store' if data_source is None else f'the data source {data_source!r}'}.",
         next=_advice(reading, kind, text, known),
     )

@@ -41,11 +41,9 @@ def read_selection(
     last_month: str | None,
 ) -> Selection:
     """Give the saved selection called `name`, or all there is, with what else was given in place of its own."""
-    from wellprod.analysis.saved import load_selection
-    from wellprod.analysis.selection import Selection
+    from wellprod.analysis.saved import selection_of
 
-    saved = load_selection(name, settings.selections_path) if name is not None else Selection()
-    return saved.narrowed(fields or (), wells or (), first_month, last_month)
+    return selection_of(name, settings.selections_path, fields or (), wells or (), first_month, last_month)
 
 
 def print_json(value: Any) -> None:

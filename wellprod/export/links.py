@@ -94,7 +94,7 @@ def export_link(job_id: str, settings: Settings, seconds: int | None = None) -> 
         url = target.link(summary["key"], life)
         return Link(job.job_id, summary["file_name"], url, None, url, expires)
     exported_file(job, settings)
-    path = f"wellprod/exports/{job.job_id}/file?expires={expires}&signature={_signature(job.job_id, expires, settings)}"
+    path = f"api/v1/exports/{job.job_id}/file?expires={expires}&signature={_signature(job.job_id, expires, settings)}"
     server, href = server_of(settings), f"{settings.server_path.rstrip('/')}/{path}"
     return Link(job.job_id, summary["file_name"], server and f"{server}{path}", path, href, expires)
 

@@ -40,11 +40,16 @@ def export_records(
     return run_export(job, request, settings, on_progress=on_progress, on_sent=on_sent)
 
 
-def trigger_export(request: ExportRequest, settings: Settings) -> str:
+def trigger_export(request: ExportRequest, settings: Settings, *, wait_seconds: float | None = None) -> str:
     """Enter an export into the ledger, start it in a process of its own, and give its job id without waiting.
 
     Without an output it goes to the `export_target` of the settings, else to `downloads_path`, from where a page or a
     program fetches it.
+
+    Parameters
+    ----------
+    wait_seconds
+        Longest wait for the store here, where it is not that of the settings; that of the job is.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def trigger_export(request: ExportRequest, settings: Settings) -> str:
     JobError
         No process can be started.
     """
-    job, _ = _entered(request, settings, Status.PENDING)
+    job, _ = _entered(request, settings, Status.PENDING, wait_seconds)
     start_in_background(job, Ledger(settings.jobs_path), settings)
     return job.job_id
 
@@ -88,14 +93,16 @@ def trigger_export_again(job_id: str, settings: Settings) -> str:
     return job.job_id
 
 
-def _entered(request: ExportRequest, settings: Settings, status: Status) -> tuple[Job, ExportRequest]:
+def _entered(
+    request: ExportRequest, settings: Settings, status: Status, wait_seconds: float | None = None
+) -> tuple[Job, ExportRequest]:
     """Enter an export that can be made.
 
     Where no output is given, one that runs at once goes beside the store, any other to the target of the settings.
     """
     if preset := preset_of(request, settings):
         request = request.or_format(preset.format)
-    with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
+    with Store(settings.store_path, wait_seconds or settings.store_wait_seconds).read() as reading:
         extension = extension_of(request, SelectedProduction(reading, request.selection.condition(reading)))
     if not request.output:
         stem = "_".join(word for word in (settings.csv_path.stem, request.preset_name) if word)

@@ -101,7 +101,7 @@ class DownloadPage(parts.Page):
             found = await asyncio.to_thread(self._looked_up, request)
             shown = _shown(found, request)
         except StoreMissing:
-            first = f" {parts.link(self.settings, 'import', 'Import a feed or a file')} first."
+            first = f" {parts.link(self.settings, 'wellprod/import', 'Import a feed or a file')} first."
             shown = parts.notice("info", "The store is empty: there is nothing to export yet.", markup=first)
         except Exception as error:
             shown = parts.problem(error)

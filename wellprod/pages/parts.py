@@ -190,7 +190,7 @@ def scroll(markup: str, label: str) -> str:
 
 def link(settings: Settings, path: str, text: str, *, attributes: str = "") -> str:
     """Give a link to a path of the server's own."""
-    address = f"{settings.server_path.rstrip('/')}/wellprod/{quote(path)}"
+    address = f"{settings.server_path.rstrip('/')}/{quote(path)}"
     return f"<a class='wp-link' href='{escape(address, quote=True)}'{attributes}>{escape(text)}</a>"
 
 

@@ -99,4 +99,4 @@ def where(job: Job, settings: Settings) -> str:
         place = str((job.summary or {})["path"])
         return f"<strong>{escape(file_name(job))}</strong><br><code>{escape(place)}</code>"
     name = f"Download {file_name(job)}"
-    return parts.link(settings, f"exports/{job.job_id}/file", name, attributes=" download")
+    return parts.link(settings, f"api/v1/exports/{job.job_id}/file", name, attributes=" download")

@@ -122,7 +122,7 @@ def _store_facts(found: Overview, imports: list[Job], settings: Settings) -> dic
 
 
 def _empty(settings: Settings) -> str:
-    link = parts.link(settings, "import", "Import a feed or a file")
+    link = parts.link(settings, "wellprod/import", "Import a feed or a file")
     return parts.notice(
         "info",
         f"Nothing is in the store yet; it will be made at {settings.store_path}.",

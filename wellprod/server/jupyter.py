@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from jupyter_server.extension.application import ExtensionApp, ExtensionAppJinjaMixin
+from jupyter_server.serverapp import ServerApp
 from traitlets import Float, List, Unicode
 
 from wellprod.address import announced
 from wellprod.errors import SettingsError
+from wellprod.log import configure_logs
+from wellprod.server.bridge import API, ApiDoor, finish_answers
 from wellprod.server.door import WORKBENCH
-from wellprod.server.files import ExportDoor, UploadDoor
+from wellprod.server.files import UploadDoor
 from wellprod.server.front import FrontDoor, PageDoor
 from wellprod.server.kernels import KernelDoor, LeftKernels
 from wellprod.settings import Settings, load_settings
@@ -44,6 +48,7 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
             self.log.error("wellprod: %s", error)
             self.settings[WORKBENCH] = error
         else:
+            configure_logs(settings.log_level, settings.log_format)
             os.environ.update(settings.as_environment())
             self.settings[WORKBENCH] = settings
 
@@ -53,9 +58,12 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
             [
                 (r"/wellprod/?", FrontDoor),
                 (r"/wellprod/kernels/([^/]+)", KernelDoor),
-                (r"/wellprod/exports/([^/]+)/file", ExportDoor),
                 (r"/wellprod/uploads/(.+)", UploadDoor),
                 (r"/wellprod/([^/]+)/?", PageDoor),
+                (r"/api/v1/.*", ApiDoor),
+                (r"/health(?:/.*)?", ApiDoor),
+                (r"/docs(?:/.*)?", ApiDoor),
+                (r"/openapi\.json", ApiDoor),
             ]
         )
         self._announced = ExitStack()
@@ -63,8 +71,9 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
         self._left_kernels = LeftKernels(kernels, sessions, self.page_grace_seconds, self.log)
         self._left_kernels.start()
 
-    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Tell where the server answers, now that it does."""
+        _end_in_order(serverapp)
         settings = self.settings[WORKBENCH]
         if isinstance(settings, Settings):
             self._announced.enter_context(announced(serverapp.connection_url, settings))
@@ -73,3 +82,16 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
         """End with the server."""
         self._announced.close()
         self._left_kernels.stop()
+        if self.serverapp:
+            await finish_answers(self.serverapp.web_app.settings.get(API))
+
+
+def _end_in_order(serverapp: ServerApp) -> None:
+    """Have Ctrl-C end the server as SIGTERM does where there is no terminal to ask; Jupyter would just fall over."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one need not be patient
+        serverapp.stop(from_signal=True)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)

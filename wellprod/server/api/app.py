@@ -16,7 +16,8 @@ from wellprod.server.api.envelope import INVALID, Refusal, Responses, answer_err
 from wellprod.server.api.gate import Gate, SignIn
 from wellprod.settings import Settings
 
-_BEARER = HTTPBearer(auto_error=False, description="The token of the server")  # told here, held by the gate
+# told here, held by the gate
+_BEARER = HTTPBearer(scheme_name="Token", auto_error=False, description="The token that the server was started with")
 _ALWAYS: Responses = {
     401: {"model": Refusal, "description": "Not signed in"},
     **INVALID,
@@ -41,7 +42,11 @@ def create_api(settings: Settings, sign_in: SignIn) -> FastAPI:
         redoc_url=None,
         root_path_in_servers=False,
         static_url="/docs/assets",
-        swagger_ui_parameters={"displayRequestDuration": True, "persistAuthorization": False},
+        swagger_ui_parameters={
+            "displayRequestDuration": True,
+            "persistAuthorization": False,
+            "defaultModelsExpandDepth": 0,
+        },
     )
     app.state.desk = desk = Desk(settings)
     app.include_router(system.open_routes)

@@ -12,15 +12,13 @@ from fastapi.openapi.utils import get_openapi
 
 from wellprod.feed.profile import Profile, load_profiles
 from wellprod.server.api.envelope import REQUEST_ID
-from wellprod.server.api.examples import MESSAGES, REFUSALS, ROW, refusals
+from wellprod.server.api.examples import REFUSALS, ROW, message_of, refusals
 from wellprod.server.api.models import EXPORT_ID
 from wellprod.settings import Settings
 
 Schema = dict[str, Any]
 
 _DESCRIPTION = """
-Well production for programs: imports, lookups and exports.
-
 Every answer is an envelope: `success`, `data` or `error`, `message`, `request_id`, `timestamp`. An error has a `code`
 for programs, a `message` and a `next` step for people. Rates are calendar-day rates in kbd and MMscf a day, volumes are
 kbbl and MMscf; null means not reported, which is not zero. Times of jobs are seconds since 1970.
@@ -57,6 +55,7 @@ _BY_STATUS = {
     "503": ("Retry-After",),
 }
 _JSON = "application/json"
+_UNTOLD = "Successful Response"  # what FastAPI says where a route says nothing
 _ANSWER_OF = re.compile(rb"Answer[_\[]([A-Za-z]+)[_\]]")  # as it is called where models have parameters
 
 
@@ -76,11 +75,13 @@ def openapi_of(app: FastAPI, settings: Settings) -> Schema:
         components["examples"] = {name: {"value": refusal} for name, refusal in REFUSALS.items()}
         components["headers"] = {name: _header(*told) for name, told in _HEADERS.items()}
         for operation in (operation for path in schema["paths"].values() for operation in path.values()):
+            for parameter in operation.get("parameters", ()):
+                _say_plainly(parameter)
             for status, response in operation["responses"].items():
                 names = (*_ALWAYS, *_BY_STATUS.get(status, ()))
                 response["headers"] = headers(*names) | response.get("headers", {})
-                if answer := response.get("content", {}).get(_JSON):
-                    answer |= _examples(operation, int(status), answer["schema"], components["schemas"])
+                if content := response.get("content", {}).get(_JSON):
+                    _complete(response, content, operation, int(status), components["schemas"])
         schema = orjson.loads(_ANSWER_OF.sub(rb"\1Answer", orjson.dumps(schema)))
         schema["paths"]["/api/v1/wells/import"]["post"]["requestBody"] = _import_body(
             load_profiles(settings.profiles_path).values()
@@ -99,13 +100,30 @@ def _header(always: bool, description: str, example: Any) -> Schema:
     return {"description": description, "required": always, "schema": {"type": kind}, "example": example}
 
 
-def _examples(operation: Schema, status: int, schema: Schema, known: Schema) -> Schema:
-    """Give the examples of an answer: made of those of its fields, or the main refusals of its status."""
-    if status < 400:
-        message = MESSAGES.get(operation["operationId"], "")
-        return {"example": {**example_of(schema, known), "message": message}}
-    names = refusals(status, operation["tags"][0])
-    return {"examples": {name: {"$ref": f"#/components/examples/{name}"} for name in names}}
+def _say_plainly(parameter: Schema) -> None:
+    """Leave out that a parameter may be null, which no address can say; and let a page fill in what it must have."""
+    schema = parameter["schema"]
+    if kinds := [kind for kind in schema.pop("anyOf", ()) if kind["type"] != "null"]:
+        schema |= kinds[0]
+    if parameter["required"]:
+        parameter["example"] = schema["examples"][0]
+
+
+def _complete(response: Schema, content: Schema, operation: Schema, status: int, known: Schema) -> None:
+    """Put in what an answer is, and examples: made of those of its fields, or the main refusals of its status."""
+    if status >= 400:
+        names = refusals(status, operation["operationId"])
+        content["examples"] = {name: {"$ref": f"#/components/examples/{name}"} for name in names}
+        return
+    data = known[_name(content["schema"])]["properties"]["data"]
+    if response["description"] == _UNTOLD:
+        response["description"] = known[_name(data)]["description"]
+    message = message_of(operation["operationId"], status)
+    content["example"] = {**example_of(content["schema"], known), "message": message}
+
+
+def _name(schema: Schema) -> str:
+    return str(schema["$ref"]).rpartition("/")[2]
 
 
 def example_of(schema: Schema, known: Schema) -> Any:
@@ -113,7 +131,7 @@ def example_of(schema: Schema, known: Schema) -> Any:
     if "examples" in schema:
         return schema["examples"][0]
     if "$ref" in schema:
-        return example_of(known[schema["$ref"].rpartition("/")[2]], known)
+        return example_of(known[_name(schema)], known)
     if "const" in schema:
         return schema["const"]
     if "anyOf" in schema:
@@ -141,6 +159,7 @@ def _import_body(profiles: Iterable[Profile]) -> Schema:
     records = {
         "title": "Records",
         "type": "array",
+        "items": {"description": "A row; one that is no record is rejected, and counted"},
         "anyOf": [{"contains": {"anyOf": rows}}, {"maxItems": 0}],
     }
     answer = {"title": "OData answer", "type": "object", "required": ["value"], "properties": {"value": records}}

@@ -50,6 +50,16 @@ class Desk:
         StoreBusy
             It is written or read by others for longer than `api_wait_seconds`.
         """
+        return await self.at_store(lambda: self._look(look, or_empty))
+
+    async def at_store(self, work: Callable[[], Found]) -> Found:
+        """Do in a thread what looks into the store; a few at a time, so that those who wait for it hold up nobody else.
+
+        Raises
+        ------
+        StoreBusy
+            Its turn did not come within `api_wait_seconds`; what `work` itself waits for is its own affair.
+        """
         wait = self.settings.api_wait_seconds
         try:
             await asyncio.wait_for(self._reads.acquire(), wait)
@@ -59,7 +69,7 @@ class Desk:
                 next="Ask again a little later, and less often.",
             ) from None
         try:
-            return await to_thread.run_sync(self._look, look, or_empty)
+            return await to_thread.run_sync(work)
         finally:
             self._reads.release()
 
@@ -81,32 +91,20 @@ JobId = Annotated[
 
 
 def known_parameters(request: Request) -> None:
-    """Refuse parameters that a route does not have: one that is misspelt would else ask for everything."""
+    """Refuse parameters that a route does not have, or not twice: one that is misspelt would else ask for all."""
     method = "get" if request.method == "HEAD" else request.method.lower()
     described = request.app.openapi()["paths"][request.scope["route"].path_format][method]
-    known = {parameter["name"] for parameter in described.get("parameters", ()) if parameter["in"] == "query"}
+    schemas = {part["name"]: part["schema"] for part in described.get("parameters", ()) if part["in"] == "query"}
     given = [name for name, _ in request.query_params.multi_items()]
-    if unknown := sorted(set(given) - known):
-        raise Refused(
-            422,
-            "VALIDATION_ERROR",
-            f"There is no parameter {unknown[0]!r}.",
-            f"The parameters here are: {', '.join(sorted(known))}." if known else "This route takes none.",
-            details={"parameter": unknown[0]},
-        )
-    lists = {parameter["name"] for parameter in described.get("parameters", ()) if _is_list(parameter["schema"])}
-    if repeated := sorted({name for name in given if given.count(name) > 1} - lists):
-        raise Refused(
-            422,
-            "VALIDATION_ERROR",
-            f"The parameter {repeated[0]!r} is given more than once.",
-            "Give it once.",
-            details={"parameter": repeated[0]},
-        )
-
-
-def _is_list(schema: dict[str, Any]) -> bool:
-    return any(kind.get("type") == "array" for kind in (schema, *schema.get("anyOf", ())))
+    for name in given:
+        if name not in schemas:
+            message, told = f"There is no parameter {name!r}.", ", ".join(sorted(schemas))
+            advice = f"The parameters here are: {told}." if told else "This route takes none."
+        elif given.count(name) > 1 and schemas[name].get("type") != "array":
+            message, advice = f"The parameter {name!r} is given {given.count(name)} times.", "Give it once."
+        else:
+            continue
+        raise Refused(422, "VALIDATION_ERROR", message, advice, details={"parameter": name})
 
 
 def paging(limit: int, offset: int, total: int) -> dict[str, Any]:

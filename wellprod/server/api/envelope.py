@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
@@ -138,6 +139,15 @@ def refusal_from(error: Mapping[str, Any]) -> Refused:
         told.setdefault("retry_after_seconds", BUSY_SECONDS)
         headers["Retry-After"] = str(told["retry_after_seconds"])
     return Refused(status, code, message, advice, headers=headers, rule=rule, details=told)
+
+
+@contextmanager
+def or_not_found(error: type[WellprodError]) -> Iterator[None]:
+    """Refuse what names something that the server does not have, as it refuses an address that it does not have."""
+    try:
+        yield
+    except error as failure:
+        raise Refused(404, "NOT_FOUND", failure.message, failure.next) from None
 
 
 def answer_errors(app: FastAPI) -> None:

@@ -26,18 +26,17 @@ ROW: dict[str, Any] = {
 """A record of the ANP, as a feed sends it."""
 
 _IMPORTED = "6,505 records read: 6,505 new, 0 duplicate, 0 restated, 0 rejected."
-_IMPORTS_BY_ITSELF = f"The import {JOB_ID} runs by itself."
-MESSAGES = {
-    "get_index": "wellprod 0.1.0, 20 routes.",
+_RUNS_BY_ITSELF = f"The import {JOB_ID} runs by itself."
+_MESSAGES = {
+    "get_index": "wellprod 0.1.0, 22 routes.",
     "get_health": "All is well.",
     "get_readiness": "All is well.",
     "get_liveness": "The server answers.",
     "import_records": _IMPORTED,
     "run_import": _IMPORTED,
     "run_import_by_get": _IMPORTED,
-    "trigger_import": _IMPORTS_BY_ITSELF,
-    "trigger_import_by_get": _IMPORTS_BY_ITSELF,
-    "resume_import": _IMPORTS_BY_ITSELF,
+    "trigger_import": _RUNS_BY_ITSELF,
+    "trigger_import_by_get": _RUNS_BY_ITSELF,
     "import_status": "The import is COMPLETED.",
     "cancel_import": "The import has ended: COMPLETED.",
     "list_imports": "1 of 1 imports.",
@@ -48,8 +47,6 @@ MESSAGES = {
     "get_export": "The export is completed.",
     "get_task": "The export is completed.",
 }
-"""The message of each operation when it succeeds."""
-
 _REFUSED: dict[str, dict[str, Any]] = {
     "SIGNED_OUT": {
         "code": "UNAUTHORIZED",
@@ -162,7 +159,7 @@ _REFUSED: dict[str, dict[str, Any]] = {
 REFUSALS: dict[str, dict[str, Any]] = {
     name: {
         "success": False,
-        "error": {"rule": None, "details": {}, **told},
+        "error": {"code": told["code"], "message": "", "next": "", "rule": None, "details": {}, **told},
         "message": told["message"],
         "request_id": REQUEST_ID,
         "timestamp": ANSWERED_AT,
@@ -184,15 +181,25 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
     503: ("STORE_BUSY",),
     507: ("DISK_FULL",),
 }
-_BY_TAG: dict[tuple[int, str], tuple[str, ...]] = {
-    (403, "exports"): ("LINK_EXPIRED",),
-    (404, "records"): ("NOT_IN_STORE",),
-    (404, "exports"): ("NO_SUCH_JOB", "NOT_IN_STORE"),
-    (409, "exports"): ("NOTHING_SELECTED", "EXPORT_RUNS"),
-    (503, "system"): ("NOT_HEALTHY", "STORE_BUSY"),
+_BY_OPERATION: dict[tuple[int, str], tuple[str, ...]] = {
+    (403, "download_export"): ("LINK_EXPIRED",),
+    (404, "get_well"): ("NOT_IN_STORE",),
+    (404, "get_field"): ("NOT_IN_STORE",),
+    (404, "download_records"): ("NOT_IN_STORE",),
+    (404, "start_export"): ("NOT_IN_STORE",),
+    (409, "download_records"): ("NOTHING_SELECTED",),
+    (409, "start_export"): ("NOTHING_SELECTED",),
+    (409, "download_export"): ("EXPORT_RUNS",),
+    (503, "get_health"): ("NOT_HEALTHY", "STORE_BUSY"),
+    (503, "get_readiness"): ("NOT_HEALTHY", "STORE_BUSY"),
 }
 
 
-def refusals(status: int, tag: str) -> tuple[str, ...]:
-    """Give the names of the main refusals of a status, as the routes of a tag answer them."""
-    return _BY_TAG.get((status, tag), _BY_STATUS[status])
+def refusals(status: int, operation: str) -> tuple[str, ...]:
+    """Give the names of the main refusals of an operation with this status."""
+    return _BY_OPERATION.get((status, operation), _BY_STATUS[status])
+
+
+def message_of(operation: str, status: int) -> str:
+    """Give the message of an operation that succeeds."""
+    return _RUNS_BY_ITSELF if status == 202 and operation != "start_export" else _MESSAGES[operation]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -11,9 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.responses import Response
 
-from wellprod.analysis.saved import load_selection
-from wellprod.analysis.selection import Selection
-from wellprod.errors import BusinessRuleViolation, ExportError, JobNotFound, PresetError, SelectionError, UsageError
+from wellprod.analysis.saved import selection_of
+from wellprod.errors import BusinessRuleViolation, ExportError, JobNotFound, PresetError, UsageError
 from wellprod.export import (
     FORMATS,
     FORMER_NAMES,
@@ -25,9 +22,10 @@ from wellprod.export import (
     trigger_export,
 )
 from wellprod.jobs import Job, Status
+from wellprod.log import get_logger
 from wellprod.schema import RECORD
 from wellprod.server.api.desk import AtDesk, Desk, known_parameters
-from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, or_not_found
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import EXPORT_ID, MONTH, Export, ExportStarted, Task
 from wellprod.settings import Settings
@@ -48,7 +46,6 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Month = Annotated[str, Field(pattern=MONTH)]
 
 _NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No export has this id"}}
-
 _NO_FILE: Responses = {
     307: {"description": "It lies in S3; the address opens it there"},
     403: {"model": Refusal, "description": "The link is not whole, or its time is over"},
@@ -138,7 +135,7 @@ class ExportAsked(BaseModel):
 )
 async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
     """Export a selection to the downloads of the workbench, or where WELLPROD_EXPORT_TARGET says."""
-    job_id = await to_thread.run_sync(_triggered, asked, desk.settings)
+    job_id = await desk.at_store(lambda: _triggered(asked, desk.settings))
     url = f"{request.scope.get('root_path', '')}/api/v1/exports/{job_id}"
     data = {"export_id": job_id, "task_id": job_id, "status": "pending", "status_url": url}
     message = f"The export {job_id} runs by itself."
@@ -147,10 +144,9 @@ async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
 
 def _triggered(asked: ExportAsked, settings: Settings) -> str:
     chosen = asked.selection
-    with _there(SelectionError):
-        saved = load_selection(chosen.name, settings.selections_path) if chosen.name is not None else Selection()
-    selection = saved.narrowed(tuple(chosen.fields), tuple(chosen.wells), chosen.first_month, chosen.last_month)
-    with _there(PresetError):
+    months = (chosen.first_month, chosen.last_month)
+    selection = selection_of(chosen.name, settings.selections_path, chosen.fields, chosen.wells, *months)
+    with or_not_found(PresetError):
         return trigger_export(
             ExportRequest(
                 selection,
@@ -160,16 +156,8 @@ def _triggered(asked: ExportAsked, settings: Settings) -> str:
                 preset=asked.preset,
             ),
             settings,
+            wait_seconds=settings.api_wait_seconds,
         )
-
-
-@contextmanager
-def _there(error: type[UsageError]) -> Iterator[None]:
-    """Answer what names something that this server does not have as it answers any other thing it does not have."""
-    try:
-        yield
-    except error as failure:
-        raise Refused(404, "NOT_FOUND", failure.message, failure.next) from None
 
 
 @routes.get(
@@ -221,8 +209,8 @@ async def file(
 
     Give the token, or both `expires` and `signature` as the `download_url` of the export has them.
     """
-    if signature is not None:
-        await to_thread.run_sync(_check_link, export_id, expires or "", signature, desk.settings)
+    if signature is not None or not request.state.signed_in:
+        await to_thread.run_sync(_check_link, export_id, expires or "", signature or "", desk.settings)
     return await to_thread.run_sync(_file_of, await _export(desk, export_id), desk.settings)
 
 
@@ -232,6 +220,10 @@ def _check_link(job_id: str, expires: str, signature: str, settings: Settings) -
         check_link(job_id, expires, signature, settings)
     except UsageError as error:
         raise Refused(403, "LINK_REFUSED", error.message, error.next) from None
+    except ExportError as error:
+        get_logger().error("links_unusable", error=str(error))
+        told = "Links do not work at present."
+        raise Refused(503, "LINKS_UNUSABLE", told, "Tell whoever gave it to you.") from None
 
 
 def _file_of(job: Job, settings: Settings) -> Response:

@@ -115,15 +115,15 @@ def _former(route: dict[str, Any]) -> dict[str, Any]:
     return {**route, **_FORMER, "responses": {**route["responses"], **_CROSS_SITE}}
 
 
-@routes.post("/run", operation_id="run_import", summary="Import, and wait for the end", **_RUN)
 @routes.get("/run", operation_id="run_import_by_get", summary="Import, and wait (former way)", **_former(_RUN))
+@routes.post("/run", operation_id="run_import", summary="Import, and wait for the end", **_RUN)
 async def run(request: Request, desk: AtDesk, asked: AskedImport) -> Response:
     """Import the configured feed or file, wait for the end, and give the whole summary."""
     return await _answered_at_end(request, desk, await _triggered(desk, asked))
 
 
-@routes.post("/trigger", operation_id="trigger_import", summary="Start an import", **_TRIGGER)
 @routes.get("/trigger", operation_id="trigger_import_by_get", summary="Start one (former way)", **_former(_TRIGGER))
+@routes.post("/trigger", operation_id="trigger_import", summary="Start an import", **_TRIGGER)
 async def trigger(request: Request, desk: AtDesk, asked: AskedImport) -> Response:
     """Start an import of the configured feed or file, and give its job id at once."""
     return _answered_at_once(request, await _triggered(desk, asked), 200)

@@ -11,11 +11,10 @@ from starlette.responses import Response
 
 from wellprod.analysis.lookup import find_field, find_well, records_page, wells_page
 from wellprod.analysis.overview import overview
-from wellprod.analysis.saved import load_selection
-from wellprod.analysis.selection import Selection
+from wellprod.analysis.saved import selection_of
 from wellprod.export import StandingFile, standing_csv, standing_file
 from wellprod.jobs import Status
-from wellprod.server.api.desk import AtDesk, Desk, known_parameters, paging
+from wellprod.server.api.desk import AtDesk, known_parameters, paging
 from wellprod.server.api.envelope import BUSY_SECONDS, Answer, Refusal, Refused, Responses, answered, refusal_from
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import DATA_SOURCE, MONTH, FieldRecords, Stats, WellRecords
@@ -129,6 +128,10 @@ async def field(
 
 
 Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)]
+Fields = Annotated[Names, Query(description="Code or name of a field; several may be given", examples=[["Tupi"]])]
+Wells = Annotated[
+    Names, Query(description="Code, name or reference of a well; several may be given", examples=[["9-LL-2-RJS"]])
+]
 
 
 @routes.head("/download", include_in_schema=False)
@@ -139,19 +142,22 @@ Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Fie
     response_class=Response,
     responses={
         **FILE_ANSWERS,
-        404: {"model": Refusal, "description": "A field or well is not in the store"},
+        404: {"model": Refusal, "description": "A field or well is not in the store, or the selection is not saved"},
         409: {"model": Refusal, "description": "The selection has no records"},
     },
 )
 async def download(
     request: Request,
     desk: AtDesk,
-    field: Annotated[Names, Query(description="Code or name of a field; several may be given")] = [],  # noqa: B006
-    well: Annotated[Names, Query(description="Code, name or reference of a well; several may be given")] = [],  # noqa: B006
+    field: Fields = [],  # noqa: B006
+    well: Wells = [],  # noqa: B006
     first_month: FirstMonth = None,
     last_month: LastMonth = None,
     selection: Annotated[
-        str | None, Query(max_length=60, description="Name of a saved selection; what else is given replaces its own")
+        str | None,
+        Query(
+            min_length=1, max_length=60, description="Name of a saved selection; what else is given replaces its own"
+        ),
     ] = None,
 ) -> Response:
     """Stream the records of a selection, all if nothing is chosen, as CSV.
@@ -159,9 +165,11 @@ async def download(
     The file is made once for each selection and state of the records, so that a download that broke off can go on by
     Range and If-Range. While it is made the request waits.
     """
-    chosen = await to_thread.run_sync(_chosen, desk, selection, field, well, first_month, last_month)
+    chosen = await to_thread.run_sync(
+        selection_of, selection, desk.settings.selections_path, field, well, first_month, last_month
+    )
     wait = desk.settings.api_wait_seconds
-    found = await to_thread.run_sync(lambda: standing_csv(chosen, desk.settings, wait_seconds=wait))
+    found = await desk.at_store(lambda: standing_csv(chosen, desk.settings, wait_seconds=wait))
     if not isinstance(found, StandingFile):
         job = await desk.board.ended(found)
         if job.is_active:
@@ -176,10 +184,3 @@ async def download(
             raise refusal_from({**(job.error or {}), "job_id": job.job_id})
         found = await to_thread.run_sync(standing_file, job, chosen, desk.settings)
     return FileAnswer(found.path, found.file_name, found.etag)
-
-
-def _chosen(
-    desk: Desk, name: str | None, fields: list[str], wells: list[str], first: str | None, last: str | None
-) -> Selection:
-    saved = load_selection(name, desk.settings.selections_path) if name is not None else Selection()
-    return saved.narrowed(tuple(fields), tuple(wells), first, last)
