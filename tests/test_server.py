@@ -378,7 +378,6 @@ def test_a_wrong_or_expired_link_opens_nothing(server: Lab) -> None:
         f"{path}?{query[:-1]}": "was not made here",
         f"{path}?{query.replace('expires=', 'expires=9')}": "was not made here",
         f"{path}?signature=": "was not made here",
-        f"{path}?{query}&signature=0": "was not made here",
     }
     for signed_in in (False, True):
         with server.client(signed_in=signed_in) as client:

@@ -9,6 +9,7 @@ from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
+from wellprod.metrics import Metrics
 from wellprod.server.api import exports, imports, records, system
 from wellprod.server.api.describe import openapi_of
 from wellprod.server.api.desk import Desk
@@ -25,7 +26,7 @@ _ALWAYS: Responses = {
 }
 
 
-def create_api(settings: Settings, sign_in: SignIn) -> FastAPI:
+def create_api(settings: Settings, sign_in: SignIn, metrics: Metrics | None = None) -> FastAPI:
     """Make the REST API of a workbench, an ASGI app.
 
     Parameters
@@ -34,6 +35,8 @@ def create_api(settings: Settings, sign_in: SignIn) -> FastAPI:
         Of the workbench.
     sign_in
         Tells of a request whether it comes from somebody who may ask; see `Gate`.
+    metrics
+        Told of each request, where the server gives them to Prometheus by itself.
     """
     app = FastAPIOffline(
         title="wellprod",
@@ -48,7 +51,7 @@ def create_api(settings: Settings, sign_in: SignIn) -> FastAPI:
             "defaultModelsExpandDepth": 0,
         },
     )
-    app.state.desk = desk = Desk(settings)
+    app.state.desk = desk = Desk(settings, metrics or Metrics(settings))
     app.include_router(system.open_routes)
     for part in (system, imports, records, exports):
         app.include_router(part.routes, dependencies=[Security(_BEARER)], responses=_ALWAYS)

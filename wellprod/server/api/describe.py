@@ -69,7 +69,7 @@ def openapi_of(app: FastAPI, settings: Settings) -> Schema:
             description=_DESCRIPTION,
             routes=app.routes,
             tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
-            servers=[{"url": "./", "description": "This server, wherever it is"}],
+            servers=[{"url": settings.server_path.rstrip("/") or "/"}],
         )
         components = schema["components"]
         components["examples"] = {name: {"value": refusal} for name, refusal in REFUSALS.items()}
