@@ -12,6 +12,7 @@ import pytest
 from typer.main import get_command
 
 import wellprod
+from tests.test_architecture import FLOORS
 from wellprod.cli.main import app
 from wellprod.export.preset import read_preset
 from wellprod.feed.clean import RULES
@@ -88,6 +89,15 @@ def test_the_versions_are_fixed_without_a_lock_file() -> None:
     assert "duckdb==1.5.5" in project["project"]["dependencies"]
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert "uv.lock" not in tracked
+
+
+def test_the_floors_of_the_readme_are_those_of_the_house() -> None:
+    """Every part stands on its floor, from the top down."""
+    told = re.findall(r"a test holds it: (.*?)\.", README, re.DOTALL)[0]
+    floors = [set(re.findall(r"`(\w+)`", floor)) for floor in re.split(r"\s·\s", told)]
+    assert floors == [
+        {part for part, at in FLOORS.items() if at == floor} for floor in range(max(FLOORS.values()), 0, -1)
+    ]
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -39,16 +39,19 @@ def serve(
     token = token or secrets.token_urlsafe(32)
     with listen(host, port) as listener:
         root = address_of(listener)
-        for name, what in {
-            "API": root,
-            "Docs": f"{root}/docs  (any user, the token as password)",
-            "Token": f"{token}  (for this run; set WELLPROD_API_TOKEN for one that stays)"
+        open_to_others = None if _is_loopback(host) else "other machines may ask, unencrypted: put HTTPS before it"
+        for name, what, note in [
+            ("API", root, open_to_others),
+            ("Token", token, "for this run; set WELLPROD_API_TOKEN for one that stays")
             if made
-            else "WELLPROD_API_TOKEN",
-            "Home": str(settings.home),
-            "To stop": "Ctrl-C; imports and exports go on by themselves",
-        }.items():
-            typer.echo(f"{name:<11} {what}")  # each on one line, so that it can be copied whole
+            else ("Token", "that of WELLPROD_API_TOKEN", None),
+            ("Docs", f"{root}/docs", "for a browser: any user, and the token as password"),
+            ("Home", str(settings.home), None),
+            ("To stop", "Ctrl-C; imports and exports go on by themselves", None),
+        ]:
+            typer.echo(f"{name:<11} {what}")  # each on a line of its own, so that it can be copied whole
+            if note:
+                typer.echo(f"{'':<11} {note}")
         sys.stdout.flush()
         api.serve(listener, token, settings)
     return 0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wellprod.server.api.envelope import Refused
 
 API = "wellprod_api"  # the key of the app in the settings of the server, once it was needed
-METRICS = "wellprod_metrics"  # and of what Prometheus is told
+METRICS = "wellprod_metrics"  # that of what Jupyter's own /metrics gives of ours
 _LAST_SECONDS = 5.0  # for answers in flight when the server ends
 _GONE: Message = {"type": "http.disconnect"}
 _PIECES = 8  # of a body, 64 KB each, that may wait for the app to read them
@@ -54,6 +54,10 @@ async def finish_answers(api: FastAPI | None) -> None:
             _, left = await asyncio.wait(_in_flight, timeout=_LAST_SECONDS)
             for answering in left:
                 answering.cancel()
+
+
+def _is_known(scope: Scope) -> bool:
+    return bool(scope["state"]["signed_in"])
 
 
 class _Body:
@@ -120,9 +124,7 @@ class ApiDoor(Door):
             workbench = self.workbench
             api = await asyncio.to_thread(import_module, "wellprod.server.api")  # it takes most of a second
             if API not in self.settings:
-                self.settings[API] = api.create_api(
-                    workbench, lambda scope: scope["state"]["signed_in"], self.settings[METRICS]
-                )
+                self.settings[API] = api.create_api(workbench, _is_known, self.settings[METRICS])
         made: FastAPI = self.settings[API]
         return made
 

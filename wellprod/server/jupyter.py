@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -14,7 +14,8 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import Float, List, Unicode
 
 from wellprod.address import announced
-from wellprod.errors import SettingsError
+from wellprod.errors import JobError, SettingsError
+from wellprod.jobs import Ledger
 from wellprod.log import configure_logs
 from wellprod.metrics import Metrics
 from wellprod.server.bridge import API, METRICS, ApiDoor, finish_answers
@@ -52,9 +53,7 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
         else:
             configure_logs(settings.log_level, settings.log_format)
             os.environ.update(settings.as_environment())
-            self.settings[WORKBENCH] = settings
-            self.settings[METRICS] = metrics = Metrics(settings)
-            metrics.register()  # for Jupyter's own /metrics
+            self.settings |= {WORKBENCH: settings, METRICS: Metrics(settings)}
 
     def initialize_handlers(self) -> None:
         """Hang up the routes, and begin to look after the kernels of the pages."""
@@ -80,7 +79,10 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
         _end_in_order(serverapp)
         settings = self.settings[WORKBENCH]
         if isinstance(settings, Settings):
+            self.settings[METRICS].register()
             self._announced.enter_context(announced(serverapp.connection_url, settings))
+            with suppress(JobError):  # who needs the ledger is told why it cannot be had
+                self._announced.enter_context(Ledger(settings.jobs_path).held())
 
     async def stop_extension(self) -> None:
         """End with the server."""

@@ -36,7 +36,7 @@ def create_api(settings: Settings, sign_in: SignIn, metrics: Metrics | None = No
     sign_in
         Tells of a request whether it comes from somebody who may ask; see `Gate`.
     metrics
-        Where requests are counted, if Prometheus is told of them elsewhere too.
+        Told of each request, where the server gives them to Prometheus by itself.
     """
     app = FastAPIOffline(
         title="wellprod",
@@ -51,7 +51,7 @@ def create_api(settings: Settings, sign_in: SignIn, metrics: Metrics | None = No
             "defaultModelsExpandDepth": 0,
         },
     )
-    app.state.desk = desk = Desk(settings, metrics)
+    app.state.desk = desk = Desk(settings, metrics or Metrics(settings))
     app.include_router(system.open_routes)
     for part in (system, imports, records, exports):
         app.include_router(part.routes, dependencies=[Security(_BEARER)], responses=_ALWAYS)

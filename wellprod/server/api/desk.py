@@ -34,11 +34,11 @@ class Desk:
         What Prometheus is told.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.ledger = Ledger(settings.jobs_path)
         self.board = JobBoard(self.ledger)
-        self.metrics = metrics or Metrics(settings)
+        self.metrics = metrics
         self._store = Store(settings.store_path, settings.api_wait_seconds)
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
 

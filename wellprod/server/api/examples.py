@@ -25,6 +25,12 @@ ROW: dict[str, Any] = {
 }
 """A record of the ANP, as a feed sends it."""
 
+METRICS = """# HELP wellprod_import_running Whether an import is pending or running.
+# TYPE wellprod_import_running gauge
+wellprod_import_running 0.0
+"""
+"""The first lines of the figures for Prometheus."""
+
 _IMPORTED = "6,505 records read: 6,505 new, 0 duplicate, 0 restated, 0 rejected."
 _RUNS_BY_ITSELF = f"The import {JOB_ID} runs by itself."
 _MESSAGES = {
@@ -103,6 +109,11 @@ _REFUSED: dict[str, dict[str, Any]] = {
         "message": "The body has 2,000,000 bytes or more; up to 1,000,000 are taken here.",
         "next": "Files of records go to POST /api/v1/wells/import.",
     },
+    "LONG_QUERY": {
+        "code": "TOO_LARGE",
+        "message": "The query is longer than 65,536 bytes.",
+        "next": "Ask for less at a time.",
+    },
     "NO_JSON": {
         "code": "UNSUPPORTED_MEDIA_TYPE",
         "message": "A body of type 'text/csv' is not taken.",
@@ -174,6 +185,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
     404: ("NO_SUCH_JOB",),
     409: ("IMPORT_RUNS", "IMPORT_CANCELLED"),
     413: ("TOO_LARGE",),
+    414: ("LONG_QUERY",),
     415: ("NO_JSON",),
     416: ("NO_SUCH_RANGE",),
     422: ("NOT_ALLOWED",),

@@ -21,7 +21,7 @@ SignIn = Callable[[Scope], bool]
 """Tells whether a request comes from somebody who may ask."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_LONGEST_QUERY = 8192
+_LONGEST_QUERY = 65_536
 _LONGEST_BODY = 1_000_000
 _UPLOAD = "/api/v1/wells/import"  # which counts its own bytes, against a limit of its own
 _LIVENESS = "/health/live"
@@ -106,7 +106,7 @@ class Gate:
             )
         if len(scope["query_string"]) > _LONGEST_QUERY:
             raise Refused(
-                414, "TOO_LARGE", f"The query is longer than {_LONGEST_QUERY} bytes.", "Ask for less at a time."
+                414, "TOO_LARGE", f"The query is longer than {_LONGEST_QUERY:,} bytes.", "Ask for less at a time."
             )
         length = headers.get("content-length", "0")
         if path != _UPLOAD and length.isdigit() and int(length) > _LONGEST_BODY:

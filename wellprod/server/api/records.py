@@ -144,6 +144,7 @@ Wells = Annotated[
         **FILE_ANSWERS,
         404: {"model": Refusal, "description": "A field or well is not in the store, or the selection is not saved"},
         409: {"model": Refusal, "description": "The selection has no records"},
+        414: {"model": Refusal, "description": "The names are more than an address takes; save them as a selection"},
     },
 )
 async def download(

@@ -6,12 +6,13 @@ from importlib.metadata import version
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from wellprod.health import check_health
 from wellprod.metrics import CONTENT_TYPE
 from wellprod.server.api.desk import AtDesk, known_parameters
 from wellprod.server.api.envelope import BUSY_SECONDS, INVALID, Answer, Refusal, Refused, Responses, answered
+from wellprod.server.api.examples import METRICS
 from wellprod.server.api.models import Alive, Health, Index
 from wellprod.store import SCHEMA_VERSION
 
@@ -92,8 +93,13 @@ async def live(request: Request) -> Response:
     "/metrics",
     operation_id="get_metrics",
     summary="Figures for Prometheus",
-    response_class=PlainTextResponse,
-    responses={200: {"description": "Jobs, records, pages, durations, sizes and requests, as Prometheus text"}},
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Jobs, records, pages, durations, sizes and requests, as Prometheus text",
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": METRICS}},
+        }
+    },
 )
 async def metrics(desk: AtDesk) -> Response:
     """Give what imports and exports did so far, and the requests of this server."""
