@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -249,6 +251,14 @@ def _is_blank(head: bytes) -> bool:
         return False
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except FormParserError as error:
+        raise UsageError(f"The form cannot be read: {error}.", next=_SEND_FORM) from None
+
+
 class _Form:
     """A form whose first file is kept, as it comes; what else is in it is passed by."""
 
@@ -258,26 +268,25 @@ class _Form:
         self._is_file = self._is_kept = self._is_whole = False
         if not boundary:
             raise UsageError("The form has no boundary.", next=_SEND_FORM)
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._on_part_begin,
-                "on_header_begin": self._on_header_begin,
-                "on_header_field": self._on_header_field,
-                "on_header_value": self._on_header_value,
-                "on_header_end": self._on_header_end,
-                "on_part_data": self._on_part_data,
-                "on_part_end": self._on_part_end,
-                "on_end": self._on_end,
-            },
-        )
+        with _readable():
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._on_part_begin,
+                    "on_header_begin": self._on_header_begin,
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_part_data": self._on_part_data,
+                    "on_part_end": self._on_part_end,
+                    "on_end": self._on_end,
+                },
+            )
 
     def write(self, piece: bytes) -> None:
         """Take a piece of the body."""
-        try:
+        with _readable():
             self._parser.write(piece)
-        except MultipartParseError as error:
-            raise UsageError(f"The form cannot be read: {error}.", next=_SEND_FORM) from None
 
     def end(self) -> None:
         """Make sure that the form is whole and had a file."""
