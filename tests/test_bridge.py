@@ -336,7 +336,12 @@ def test_jupyters_own_metrics_tell_of_the_workbench(small: Lab) -> None:
 def test_strangers_are_told_to_sign_in(small: Lab) -> None:
     """In the envelope, and with no window of the browser that asks for a password; liveness is open."""
     with small.client(signed_in=False) as stranger:
-        for method, path in (("GET", "health"), ("GET", "docs"), ("GET", "openapi.json"), ("POST", IMPORT)):
+        docs = stranger.get("docs", headers={"Accept": "text/html"}, follow_redirects=False)
+        assert docs.status_code == 302 and docs.headers["Location"].endswith("/login?next=%2Fdeep%2Fer%2Fdocs"), (
+            "for people"
+        )
+        assert stranger.get("docs").status_code == 401
+        for method, path in (("GET", "health"), ("GET", "openapi.json"), ("POST", IMPORT)):
             told = stranger.request(method, path, headers={"Accept": "text/html"})
             assert (told.status_code, told.json()["error"]["code"]) == (401, "UNAUTHORIZED")
             assert told.headers["WWW-Authenticate"] == "Bearer"

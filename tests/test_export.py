@@ -18,6 +18,7 @@ from wellprod.analysis.selection import Selection
 from wellprod.errors import ExportError, SelectionError, StoreError, StoreMissing, UsageError
 from wellprod.export import ExportRequest, export_records
 from wellprod.export.formats.parquet import write_parquet
+from wellprod.export.targets.folder import explained
 from wellprod.ingest import ImportRequest, start_import
 from wellprod.jobs import Ledger, Status
 from wellprod.schema import KEY, RECORD
@@ -189,6 +190,8 @@ def test_a_full_disk_is_an_error_of_the_system(tmp_path: Path) -> None:
     (tmp_path / "full").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left on device"):
         write_parquet([pl.DataFrame({"number": [1]})], {"number": pl.Int64()}, tmp_path / "full")
+    told = explained(tmp_path, OSError("No space left on device (os error 28)"), "").as_dict()
+    assert told["code"] == "STORE_FULL" and "Make room" in told["next"]
 
 
 def test_a_working_folder_that_cannot_be_made_is_told(anp: Settings) -> None:

@@ -78,3 +78,14 @@ def test_a_secret_that_no_header_can_carry_is_refused_without_showing_it(home: P
     with pytest.raises(SettingsError, match="WELLPROD_FEED_TOKEN is not allowed") as caught:
         load_settings()
     assert "s3cr" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "app.example.com", "https://app.example.com/", "https://app.example.com/x"]
+)
+def test_an_origin_that_no_browser_sends_is_refused(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    """It would match nothing, or all of them; the message names it, and says what one looks like."""
+    monkeypatch.setenv("WELLPROD_API_ALLOWED_ORIGINS", f"https://a.example:8443,http://[::1]:3000,{origin}")
+    with pytest.raises(SettingsError, match="WELLPROD_API_ALLOWED_ORIGINS is not allowed") as caught:
+        load_settings()
+    assert repr(origin) in caught.value.message and "https://app.example.com" in caught.value.message

@@ -26,6 +26,7 @@ WellprodError                      exit code 1
 │   └── JobNotFound                no job has this id
 ├── ReportError                    a notebook whose run could not be kept
 └── ExportError                    a file that could not be written
+    └── ExportFull                 for want of room on the disk
 """
 
 from __future__ import annotations
@@ -232,6 +233,12 @@ class ExportError(WellprodError):
     """A file could not be written."""
 
     code = "EXPORT_ERROR"
+
+
+class ExportFull(ExportError):
+    """The disk has no room for a file."""
+
+    code = "STORE_FULL"
 
 
 class ReportError(WellprodError):

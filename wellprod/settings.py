@@ -148,6 +148,14 @@ class Settings(BaseSettings):
             raise ValueError("it holds a character that no header can carry")
         return SecretStr(text) if text else None
 
+    @field_validator("api_allowed_origins")
+    @classmethod
+    def _origins(cls, origins: Names) -> Names:
+        for origin in origins:
+            if not re.fullmatch(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", origin):
+                raise ValueError(f"{origin!r} is no origin, such as https://app.example.com or http://localhost:3000")
+        return origins
+
     @field_validator("feed_api_key_header")
     @classmethod
     def _header_name(cls, name: str) -> str:

@@ -23,6 +23,7 @@ def serve(
     ),
 ) -> int:
     """Answer the REST API, until Ctrl-C. Callers send WELLPROD_API_TOKEN as bearer token."""
+    from wellprod.jobs import Ledger
     from wellprod.listen import address_of, listen
     from wellprod.log import take_over_logging
     from wellprod.server import serve as api
@@ -37,7 +38,7 @@ def serve(
         )
     made = token is None
     token = token or secrets.token_urlsafe(32)
-    with listen(host, port) as listener:
+    with listen(host, port) as listener, Ledger(settings.jobs_path).held():  # both before an address is told
         root = address_of(listener)
         open_to_others = None if _is_loopback(host) else "other machines may ask, unencrypted: put HTTPS before it"
         for name, what, note in [

@@ -124,7 +124,9 @@ class JsonFile:
             ) from None
         except (ijson.JSONError, UnicodeDecodeError) as error:
             told = error.args[0] if isinstance(error, ijson.JSONError) and error.args else str(error)
-            reason = (told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)).splitlines()[0].strip()
+            reason = (
+                (told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)).splitlines()[0].strip(" .")
+            )
             raise FeedUnreadable(
                 f"The file {self.path} is no whole JSON: {reason}.",
                 next="Get the file again; it may have been cut off.",

@@ -11,11 +11,10 @@ from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
 from wellprod.errors import StoreFull, TooLarge
-from wellprod.jobs import Ledger, Status
+from wellprod.jobs import SENT, Ledger, Status
 from wellprod.settings import Settings
 from wellprod.text import size
 
-_SENT = "sent-"  # by a program, which gives no name
 _JOBS_LOOKED_AT = 200
 _LEFT_SECONDS = 24 * 3600.0  # what a killed server left of an upload goes after a day
 
@@ -39,7 +38,7 @@ class Arrival:
     def __init__(self, settings: Settings, name: str | None = None, *, length: int = 0) -> None:
         self._limit = settings.upload_limit_mb * 1_000_000
         self._size = 0
-        self.target = settings.uploads_path / (name or f"{_SENT}{uuid4()}.json")
+        self.target = settings.uploads_path / (name or f"{SENT}{uuid4()}.json")
         check_upload(settings, length, name)
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +103,7 @@ def check_upload(settings: Settings, length: int, name: str | None = None) -> No
 
 def forget_imported(settings: Settings) -> None:
     """Delete the files that programs sent and whose import is done; the others may still be resumed."""
-    if sent := list(settings.uploads_path.glob(f"{_SENT}*.json")):
+    if sent := list(settings.uploads_path.glob(f"{SENT}*.json")):
         jobs = Ledger(settings.jobs_path).jobs(kind="import", limit=_JOBS_LOOKED_AT)
         done = {job.parameters.get("source") for job in jobs if job.status == Status.COMPLETED}
         for path in sent:

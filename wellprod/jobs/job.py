@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Any
 
 from wellprod.text import duration, html_pairs, html_table, moment, number, size
+
+SENT = "sent-"
+"""What the name of a file begins with that a program sent by REST, which gives it no name."""
 
 
 class Status(StrEnum):
@@ -62,6 +66,12 @@ class Job:
         values = {**own, "status": str(self.status), "execution_time_seconds": self.execution_time_seconds}
         return {**(self.progress or {}), **(self.summary or {}), **values}
 
+    @property
+    def reads(self) -> str:
+        """What an import reads, as people know it: an address, a file, or what a program sent."""
+        source = str(self.parameters.get("source", ""))
+        return "a file sent by REST" if PurePath(source).name.startswith(SENT) else source
+
     def as_pairs(self) -> dict[str, str]:
         """Give it as people read it: what was asked, how far it is, what became of the records, and what went wrong."""
         counts = (self.summary or {}).get("import_summary") or {}
@@ -75,7 +85,10 @@ class Job:
         written = self.summary or {}
         is_file = "sha256" in written
         far = {"records": written["records"]} if is_file else self.progress or {}
-        for name, value in {**self.parameters, **far, **counts}.items():
+        asked = {**self.parameters, "shelf_name": None}  # a mark for programs
+        if "source" in asked:
+            asked["source"] = self.reads
+        for name, value in {**asked, **far, **counts}.items():
             if text := _as_text(value):
                 pairs[name.replace("_", " ").capitalize()] = text
         if is_file:

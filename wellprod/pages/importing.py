@@ -14,7 +14,7 @@ from wellprod.analysis.rejects import rejected_rows
 from wellprod.errors import BusinessRuleViolation, UsageError, mask_secrets
 from wellprod.feed.profile import load_profiles
 from wellprod.ingest import DryRun, ImportRequest, dry_run, trigger_import
-from wellprod.jobs import SINGLE_IMPORT_RULE, Job
+from wellprod.jobs import SENT, SINGLE_IMPORT_RULE, Job
 from wellprod.pages import parts
 from wellprod.pages.job import JobPanel
 from wellprod.pages.watch import watch_jobs
@@ -226,10 +226,10 @@ class _Form(w.VBox):
         )
 
     def offer_files(self) -> None:
-        """Offer the configured feed and the files that were uploaded; the browser that sends one also chooses it."""
+        """Offer the configured feed and the files that people uploaded; the browser that sends one also chooses it."""
         folder = self._settings.uploads_path
         found = folder.iterdir() if folder.is_dir() else ()
-        files = sorted(str(path) for path in found if path.suffix.lower() == ".json")
+        files = sorted(str(path) for path in found if path.suffix.lower() == ".json" and not path.name.startswith(SENT))
         offered = (*([self._shown_feed] if self._shown_feed else []), *files)
         if offered != self.source.options:
             self.source.options = offered

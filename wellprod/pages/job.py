@@ -92,7 +92,7 @@ class JobPanel(w.VBox):
 def describe(job: Job) -> str:
     """Give in a few words what a job reads or writes."""
     if job.kind == "import":
-        return str(job.parameters.get("source", ""))
+        return job.reads
     selection = job.parameters.get("selection") or {}
     ends = (("from", selection.get("first_month")), ("to", selection.get("last_month")))
     months = " ".join(f"{word} {str(month)[:7]}" for word, month in ends if month)

@@ -16,7 +16,7 @@ from jupyter_server.auth.utils import HTTP_METHOD_TO_AUTH_ACTION
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import split_host_and_port
+from tornado.httputil import split_host_and_port, url_concat
 
 from wellprod.server.door import Door, Refusal
 
@@ -138,6 +138,9 @@ class ApiDoor(Door):
             if self._is_odd:
                 raise Refusal(400, "The Content-Length is no number.", "Send the size of the body, in bytes.")
             signed_in = await self._is_signed_in()
+            if not signed_in and self._is_person:
+                self.redirect(url_concat(self.get_login_url(), {"next": self.request.path}))
+                return
             app = await self.app()
             limit = self.workbench.upload_limit_mb * 1_000_000 + _FORM_BYTES
             # A length beyond the limit is for the app to refuse, since it has words for it.
@@ -201,6 +204,12 @@ class ApiDoor(Door):
             if self.request.headers.get("Sec-Fetch-Site") not in ("same-origin", "none"):
                 self.check_xsrf_cookie()
         return bool(user and await ensure_async(self.authorizer.is_authorized(self, user, action, self.auth_resource)))
+
+    @property
+    def _is_person(self) -> bool:
+        """Whether somebody opens the documentation in a browser, where a login page helps more than an error."""
+        wants_page = "text/html" in self.request.headers.get("Accept", "")
+        return self.request.method == "GET" and wants_page and self.request.path.endswith("/docs")
 
     @property
     def _is_asking_first(self) -> bool:

@@ -10,7 +10,6 @@ from types import FrameType
 import uvicorn
 
 from wellprod.address import announced
-from wellprod.jobs import Ledger
 from wellprod.listen import address_of
 from wellprod.server.api import bearer, create_api
 from wellprod.settings import Settings
@@ -30,11 +29,7 @@ def serve(listener: socket.socket, token: str, settings: Settings) -> None:
     """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with (
-            Ledger(settings.jobs_path).held(),
-            announced(f"{address_of(listener)}/", settings),
-            suppress(KeyboardInterrupt),
-        ):
+        with announced(f"{address_of(listener)}/", settings), suppress(KeyboardInterrupt):
             _Server(settings, token).run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import psutil
 
-from wellprod.errors import ExportError
+from wellprod.errors import ExportError, ExportFull
 from wellprod.export.targets.base import Outgoing
 
 
@@ -117,7 +117,8 @@ def explained(target: Path, error: OSError, otherwise: str) -> ExportError:
         errno.EISDIR: "Give the path of a file.",
         errno.ENOTDIR: "Give a path whose folders are folders.",
     }.get(number, otherwise)
-    return ExportError(
+    kind = ExportFull if number in (errno.ENOSPC, errno.EDQUOT) else ExportError
+    return kind(
         f"{target} cannot be written: {os.strerror(number) if number else error}. No partial file is left.", next=advice
     )
 

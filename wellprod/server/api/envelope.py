@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from starlette.types import Scope
 
 from wellprod.errors import WellprodError
 from wellprod.log import get_logger
+from wellprod.server.api.models import MONTH
 
 Data = TypeVar("Data")
 Responses = dict[int | str, dict[str, Any]]
@@ -82,6 +84,31 @@ class Refusal(BaseModel):
     timestamp: datetime = Field(description="When it was answered, UTC")
 
 
+_ROUTES = [
+    (re.compile(pattern), route)
+    for pattern, route in (
+        (r"wellprod jobs show ([\w-]+)", r"GET /api/v1/tasks/\1"),
+        (r"wellprod jobs (cancel|resume) ([\w-]+)", r"POST /api/v1/wells/import/\2/\1"),
+        (r"wellprod jobs list", "GET /api/v1/wells/import/jobs"),
+        (r"wellprod jobs link ([\w-]+)", r"GET /api/v1/exports/\1"),
+        (r"wellprod import URL, or wellprod demo", "POST /api/v1/wells/import"),
+        (r"; or give the path of a \.toml file", ""),
+        (r"Choose one with --profile", "Set WELLPROD_FEED_PROFILE where the server starts"),
+        (r"--page-size", "page_size"),
+    )
+]
+
+
+def by_rest(advice: object, *, kind: str = "import") -> str:
+    """Give a next step as a caller can take it: the route in place of the command, where there is one."""
+    advice = str(advice or "")
+    if kind == "export" and "wellprod jobs resume" in advice:
+        return "Ask for it again."
+    for command, route in _ROUTES:
+        advice = command.sub(route, advice)
+    return advice
+
+
 class Refused(Exception):
     """A request that HTTP itself refuses: its status, a code for programs, and words for people."""
 
@@ -98,7 +125,8 @@ class Refused(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.failure = Failure(code=code, message=message, next=next, rule=rule, details=dict(details or {}))
+        advice = by_rest(next)
+        self.failure = Failure(code=code, message=message, next=advice, rule=rule, details=dict(details or {}))
         self.headers = dict(headers or {})
 
 
@@ -167,7 +195,9 @@ def answer_errors(app: FastAPI) -> None:
         place = [str(part) for part in first["loc"]]
         name = ".".join(place[1:]) or place[0]
         given = "" if first["type"] in ("missing", "json_invalid") else f" (given: {str(first.get('input'))[:80]!r})"
-        message = f"{name} is not allowed: {first['msg']}{given}."
+        is_month = first.get("ctx", {}).get("pattern") == MONTH
+        reason = "it is no month as YYYY-MM, such as 2023-01" if is_month else first["msg"]
+        message = f"{name} is not allowed: {reason}{given}."
         advice = "The documentation at /docs says what each route takes."
         refusal = Refused(422, "VALIDATION_ERROR", message, advice, details={"parameter": name})
         return refused(request.scope, refusal)

@@ -72,7 +72,7 @@ _REFUSED: dict[str, dict[str, Any]] = {
     "NO_SUCH_JOB": {
         "code": "NOT_FOUND",
         "message": "There is no job '5f0c8f0e'.",
-        "next": "List the jobs with: wellprod jobs list",
+        "next": "GET /api/v1/wells/import/jobs shows those there are.",
     },
     "NOT_IN_STORE": {
         "code": "NOT_FOUND",
@@ -82,14 +82,14 @@ _REFUSED: dict[str, dict[str, Any]] = {
     "IMPORT_RUNS": {
         "code": "BUSINESS_RULE_VIOLATION",
         "message": f"An import is running already: job {JOB_ID}. Only one import runs at a time.",
-        "next": f"Follow it with: wellprod jobs show {JOB_ID}",
+        "next": f"Follow it with: GET /api/v1/tasks/{JOB_ID}",
         "rule": "SINGLE_IMPORT_RULE",
         "details": {"job_id": JOB_ID, "retry_after_seconds": 5},
     },
     "IMPORT_CANCELLED": {
         "code": "CANCELLED",
         "message": "The import was stopped on request.",
-        "next": f"3,000 records of 3 pages are stored. Go on with: wellprod jobs resume {JOB_ID}",
+        "next": f"3,000 records of 3 pages are stored. Go on with: POST /api/v1/wells/import/{JOB_ID}/resume",
         "details": {"job_id": JOB_ID, "total_pages": 7, "records_processed": 3000, "retry_after_seconds": 5},
     },
     "NOTHING_SELECTED": {
@@ -133,7 +133,7 @@ _REFUSED: dict[str, dict[str, Any]] = {
     "FEED_FAILED": {
         "code": "EXTERNAL_API_ERROR",
         "message": "Page 4 was not answered within 30 seconds, 6 times.",
-        "next": f"3,000 records of 3 pages are stored. Go on with: wellprod jobs resume {JOB_ID}",
+        "next": f"3,000 records of 3 pages are stored. Go on with: POST /api/v1/wells/import/{JOB_ID}/resume",
         "details": {
             "reason": "FEED_UNREACHABLE",
             "job_id": JOB_ID,

@@ -25,7 +25,7 @@ from wellprod.jobs import Job, Status
 from wellprod.log import get_logger
 from wellprod.schema import RECORD
 from wellprod.server.api.desk import AtDesk, Desk, known_parameters
-from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, or_not_found
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, by_rest, or_not_found
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import EXPORT_ID, MONTH, Export, ExportStarted, Task
 from wellprod.settings import Settings
@@ -172,7 +172,8 @@ async def export(request: Request, desk: AtDesk, export_id: ExportId) -> Respons
     """Say how far an export is; when it is done, `download_url` opens its file for an hour without signing in."""
     job = await _export(desk, export_id)
     told = export_status(job)
-    told |= {"status": FORMER_STATUS[job.status], "download_url": None, "download_expires_at": None}
+    told |= {"status": FORMER_STATUS[job.status], "next": by_rest(told["next"], kind="export") or None}
+    told |= {"download_url": None, "download_expires_at": None}
     if not str(told["path"]).startswith("s3://"):
         told["path"] = None  # where the server keeps its files is its own business
     if job.status == Status.COMPLETED:
@@ -264,7 +265,7 @@ async def task(request: Request, desk: AtDesk, task_id: ExportId) -> Response:
         "progress_percentage": progress.get("progress_percentage"),
         "records_processed": job.records,
         "error_message": error.get("message"),
-        "next": error.get("next"),
+        "next": by_rest(error.get("next"), kind=job.kind) or None,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "completed_at": job.completed_at,

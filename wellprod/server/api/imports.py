@@ -21,7 +21,7 @@ from wellprod.jobs import Job, Status
 from wellprod.resume import trigger_job_again
 from wellprod.server.api.describe import headers
 from wellprod.server.api.desk import AtDesk, Desk, JobId, known_parameters, paging
-from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, refusal_from
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, by_rest, refusal_from
 from wellprod.server.api.models import ImportJob, ImportJobs, ImportStarted, ImportSummary
 from wellprod.settings import PAGE_SIZES
 from wellprod.text import number
@@ -172,10 +172,11 @@ async def _triggered(desk: Desk, asked: ImportRequest) -> str:
     return await to_thread.run_sync(trigger_import, asked, desk.settings)
 
 
-def _answered_at_once(request: Request, job_id: str, status: int) -> Response:
+def _answered_at_once(request: Request, job_id: str, status: int, *, is_done: bool = False) -> Response:
     url = f"{request.scope.get('root_path', '')}{routes.prefix}/status/{job_id}"
-    data = {"job_id": job_id, "status": str(Status.PENDING), "status_url": url}
-    return answered(request, data, f"The import {job_id} runs by itself.", status=status, headers={"Location": url})
+    state, says = (Status.COMPLETED, "is done already") if is_done else (Status.PENDING, "runs by itself")
+    data = {"job_id": job_id, "status": str(state), "status_url": url}
+    return answered(request, data, f"The import {job_id} {says}.", status=status, headers={"Location": url})
 
 
 async def _answered_at_end(request: Request, desk: Desk, job_id: str, *, was_sent: bool = False) -> Response:
@@ -334,8 +335,19 @@ async def jobs(
 ) -> Response:
     """List the imports, those that run too."""
     found, total = await to_thread.run_sync(_listed, desk, limit, offset)
-    data = {"jobs": [job.as_dict() for job in found], "paging": paging(limit, offset, total)}
+    data = {"jobs": [_told(job) for job in found], "paging": paging(limit, offset, total)}
     return answered(request, data, f"{number(len(found))} of {number(total)} imports.")
+
+
+def _told(job: Job) -> dict[str, Any]:
+    told = job.as_dict()
+    if "errors" in told:
+        told["errors"] = [_by_rest(error) for error in told["errors"]]
+    return {**told, "error": told["error"] and _by_rest(told["error"])}
+
+
+def _by_rest(error: dict[str, Any]) -> dict[str, Any]:
+    return {**error, "next": by_rest(error.get("next"))}
 
 
 def _listed(desk: Desk, limit: int, offset: int) -> tuple[list[Job], int]:
@@ -352,7 +364,7 @@ def _listed(desk: Desk, limit: int, offset: int) -> tuple[list[Job], int]:
 async def status(request: Request, desk: AtDesk, job_id: JobId) -> Response:
     """Say how far an import is, or how it ended. Ask as often as you like: it costs the import nothing."""
     job = await _import(desk, job_id)
-    return answered(request, job.as_dict(), f"The import is {job.status}.")
+    return answered(request, _told(job), f"The import is {job.status}.")
 
 
 @routes.post(
@@ -367,7 +379,7 @@ async def cancel(request: Request, desk: AtDesk, job_id: JobId) -> Response:
     job = await _import(desk, job_id)
     job = await to_thread.run_sync(desk.ledger.cancel, job.job_id)
     says = "was asked to stop" if job.is_active else f"has ended: {job.status}"
-    return answered(request, job.as_dict(), f"The import {says}.")
+    return answered(request, _told(job), f"The import {says}.")
 
 
 @routes.post(
@@ -381,7 +393,8 @@ async def cancel(request: Request, desk: AtDesk, job_id: JobId) -> Response:
 async def resume(request: Request, desk: AtDesk, job_id: JobId) -> Response:
     """Go on with a stopped or killed import at the page after the last one stored; one that is done stays as it is."""
     job = await _import(desk, job_id)
-    return _answered_at_once(request, await to_thread.run_sync(trigger_job_again, job.job_id, desk.settings), 202)
+    await to_thread.run_sync(trigger_job_again, job.job_id, desk.settings)
+    return _answered_at_once(request, job.job_id, 202, is_done=job.status == Status.COMPLETED)
 
 
 async def _import(desk: Desk, job_id: str) -> Job:

@@ -15,7 +15,16 @@ from wellprod.analysis.saved import selection_of
 from wellprod.export import StandingFile, standing_csv, standing_file
 from wellprod.jobs import Status
 from wellprod.server.api.desk import AtDesk, known_parameters, paging
-from wellprod.server.api.envelope import BUSY_SECONDS, Answer, Refusal, Refused, Responses, answered, refusal_from
+from wellprod.server.api.envelope import (
+    BUSY_SECONDS,
+    Answer,
+    Refusal,
+    Refused,
+    Responses,
+    answered,
+    by_rest,
+    refusal_from,
+)
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import DATA_SOURCE, MONTH, FieldRecords, Stats, WellRecords
 from wellprod.store import Reading
@@ -144,6 +153,7 @@ Wells = Annotated[
         **FILE_ANSWERS,
         404: {"model": Refusal, "description": "A field or well is not in the store, or the selection is not saved"},
         409: {"model": Refusal, "description": "The selection has no records"},
+        507: {"model": Refusal, "description": "The disk has no room for the file"},
         414: {"model": Refusal, "description": "The names are more than an address takes; save them as a selection"},
     },
 )
@@ -182,6 +192,7 @@ async def download(
                 headers={"Retry-After": str(BUSY_SECONDS)},
             )
         if job.status != Status.COMPLETED:
-            raise refusal_from({**(job.error or {}), "job_id": job.job_id})
+            error = job.error or {}
+            raise refusal_from({**error, "next": by_rest(error.get("next"), kind="export"), "job_id": job.job_id})
         found = await to_thread.run_sync(standing_file, job, chosen, desk.settings)
     return FileAnswer(found.path, found.file_name, found.etag)
