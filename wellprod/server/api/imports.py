@@ -53,7 +53,7 @@ routes = APIRouter(prefix="/api/v1/wells/import", tags=["imports"], dependencies
 # Starting one
 
 
-def _refuse_other_sites(request: Request) -> None:
+async def _refuse_other_sites(request: Request) -> None:
     """Refuse to start anything by a GET that a page of another site has made a browser send."""
     here = request.headers.get("host", "")
     site = request.headers.get("sec-fetch-site")
@@ -68,7 +68,7 @@ def _refuse_other_sites(request: Request) -> None:
         )
 
 
-def _asked(
+async def _asked(
     desk: AtDesk,
     page_size: Annotated[
         int | None,
