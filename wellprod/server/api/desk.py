@@ -78,7 +78,7 @@ class Desk:
             return look(reading)
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
 
@@ -90,7 +90,7 @@ JobId = Annotated[
 ]
 
 
-def known_parameters(request: Request) -> None:
+async def known_parameters(request: Request) -> None:
     """Refuse parameters that a route does not have, or not twice: one that is misspelt would else ask for all."""
     method = "get" if request.method == "HEAD" else request.method.lower()
     described = request.app.openapi()["paths"][request.scope["route"].path_format][method]

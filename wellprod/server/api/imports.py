@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -51,7 +53,7 @@ routes = APIRouter(prefix="/api/v1/wells/import", tags=["imports"], dependencies
 # Starting one
 
 
-def _refuse_other_sites(request: Request) -> None:
+async def _refuse_other_sites(request: Request) -> None:
     """Refuse to start anything by a GET that a page of another site has made a browser send."""
     here = request.headers.get("host", "")
     site = request.headers.get("sec-fetch-site")
@@ -66,7 +68,7 @@ def _refuse_other_sites(request: Request) -> None:
         )
 
 
-def _asked(
+async def _asked(
     desk: AtDesk,
     page_size: Annotated[
         int | None,
@@ -258,26 +260,25 @@ class _Form:
         self._is_file = self._is_kept = self._is_whole = False
         if not boundary:
             raise UsageError("The form has no boundary.", next=_SEND_FORM)
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": self._on_part_begin,
-                "on_header_begin": self._on_header_begin,
-                "on_header_field": self._on_header_field,
-                "on_header_value": self._on_header_value,
-                "on_header_end": self._on_header_end,
-                "on_part_data": self._on_part_data,
-                "on_part_end": self._on_part_end,
-                "on_end": self._on_end,
-            },
-        )
+        with _readable():
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._on_part_begin,
+                    "on_header_begin": self._on_header_begin,
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_part_data": self._on_part_data,
+                    "on_part_end": self._on_part_end,
+                    "on_end": self._on_end,
+                },
+            )
 
     def write(self, piece: bytes) -> None:
         """Take a piece of the body."""
-        try:
+        with _readable():
             self._parser.write(piece)
-        except MultipartParseError as error:
-            raise UsageError(f"The form cannot be read: {error}.", next=_SEND_FORM) from None
 
     def end(self) -> None:
         """Make sure that the form is whole and had a file."""
@@ -311,6 +312,14 @@ class _Form:
 
     def _on_end(self) -> None:
         self._is_whole = True
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except FormParserError as error:  # also of a boundary that is too long
+        raise UsageError(f"The form cannot be read: {error}.", next=_SEND_FORM) from None
 
 
 # Following one
