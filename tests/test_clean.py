@@ -95,6 +95,8 @@ def test_a_text_code_that_is_an_integer_is_read_as_one(code: object, expected: i
         ({"production_period": None}, "production_period is missing"),
         ({"production_period": "2024-02-30"}, "production_period is no date: '2024-02-30'"),
         ({"production_period": "01/02/2024"}, "production_period is no date: '01/02/2024'"),
+        ({"production_period": "0000-01-01"}, "production_period is no date: '0000-01-01'"),
+        ({"production_period": "9999-12-31"}, "production_period is no date: '9999-12-31'"),
         ({"production_period": "2024-01-01 or so"}, "production_period is no date: '2024-01-01 or so'"),
         ({"oil_production_kbd": "n/a"}, "oil_production_kbd is no finite number: 'n/a'"),
         ({"gas_production_mmcfd": "NaN"}, "gas_production_mmcfd is no finite number: 'NaN'"),

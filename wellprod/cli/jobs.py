@@ -79,7 +79,7 @@ def jobs_link(
         screen.show_error(
             {
                 "message": f"No server runs over {settings.home}, so there is nobody to give the file out.",
-                "next": "Start one with: wellprod lab, then ask again.",
+                "next": "Start wellprod lab or wellprod serve, then ask again.",
             }
         )
     return 0 if link.url else 1

@@ -20,6 +20,7 @@ from wellprod.schema import CONTENT, FIGURES, RECORD
 
 _ISO = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 _INTEGER = r"^[+-]?\d{1,18}(?:\.0+)?$"
+_YEARS = (1800, 2199)  # of production; a feed may say 0000 or 9999 where it knows none
 _HASH_BITS = 52  # the widest that a spreadsheet and JSON read back without loss
 
 NO_RECORD = "the row holds nothing that the profile names"
@@ -133,6 +134,10 @@ class _Cleaning:
         return pl.when(stripped != "").then(given if RECORD[name] == pl.String else stripped)
 
     def _date(self) -> pl.Expr:
+        date = self._any_date()
+        return pl.when(date.dt.year().is_between(*_YEARS)).then(date)
+
+    def _any_date(self) -> pl.Expr:
         text, form = pl.col("production_period:text"), self.profile.date_form
         if form == "iso":
             return pl.when(text.str.contains(_ISO)).then(text.str.head(10)).str.to_date("%Y-%m-%d", strict=False)

@@ -19,7 +19,7 @@ from wellprod.feed.page import Page, Place, Reader
 
 _ENDS = 65536
 _PIECE = 65536
-_DEEPEST = 200  # nested values; the parser's memory grows with the square of them
+_DEEPEST = 100  # nested values; the parser's memory grows with the square of them
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|(\\?\Z))', re.DOTALL)  # whole, or to the end of the piece
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _FIRST = 100

@@ -164,4 +164,7 @@ def _text(value: Any) -> str | None:
 
 
 def _json_text(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        raise FeedUnreadable(f"The page has a value that cannot be read: {error}.") from None

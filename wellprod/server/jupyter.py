@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
@@ -98,5 +99,6 @@ def _end_in_order(serverapp: ServerApp) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one need not be patient
         serverapp.stop(from_signal=True)
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    is_main = threading.current_thread() is threading.main_thread()  # no other may set it
+    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, stop)

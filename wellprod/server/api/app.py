@@ -43,6 +43,7 @@ def create_api(settings: Settings, sign_in: SignIn, metrics: Metrics | None = No
         version=system.VERSION,
         summary="The REST API of a workbench for well production",
         redoc_url=None,
+        redirect_slashes=False,
         root_path_in_servers=False,
         static_url="/docs/assets",
         swagger_ui_parameters={

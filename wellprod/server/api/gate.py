@@ -92,7 +92,7 @@ class Gate:
                 await refused(scope, _UNFORESEEN)(scope, receive, sending)
             finally:
                 method, seconds = scope["method"], time.perf_counter() - began
-                self.metrics.observe(method, getattr(scope.get("route"), "path", None), status, seconds)
+                self.metrics.observe(method, getattr(scope.get("route"), "path_format", None), status, seconds)
                 path = scope["raw_path"].decode("latin-1")  # as it came, so that it stays one line
                 get_logger().info("request", method=method, path=path, status=status, seconds=round(seconds, 4))
 

@@ -251,6 +251,14 @@ def _is_blank(head: bytes) -> bool:
         return False
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except FormParserError as error:
+        raise UsageError(f"The form cannot be read: {error}.", next=_SEND_FORM) from None
+
+
 class _Form:
     """A form whose first file is kept, as it comes; what else is in it is passed by."""
 
