@@ -322,14 +322,6 @@ class _Form:
         self._is_whole = True
 
 
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except FormParserError as error:  # also of a boundary that is too long
-        raise UsageError(f"The form cannot be read: {error}.", next=_SEND_FORM) from None
-
-
 # Following one
 
 
