@@ -111,13 +111,14 @@ def forget_imported(settings: Settings) -> None:
         done = {job.parameters.get("source") for job in jobs if job.status == Status.COMPLETED}
         for path in sent:
             if str(path) in done:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
         _clear_old(sent, _RESUMED_SECONDS)
 
 
 def _clear_old(files: Iterable[Path], seconds: float) -> None:
     for file in files:
-        with suppress(FileNotFoundError):  # somebody else has cleared it
+        with suppress(OSError):  # somebody else has cleared it, or holds it
             if time.time() - file.stat().st_mtime > seconds:
                 file.unlink()
 

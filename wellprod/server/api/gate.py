@@ -26,13 +26,13 @@ _LONGEST_BODY = 1_000_000
 _UPLOAD = "/api/v1/wells/import"  # which counts its own bytes, against a limit of its own
 _LIVENESS = "/health/live"
 _FILE = re.compile(r"/api/v1/exports/[^/]+/file")
+_PAPERS = re.compile(r"/docs(/.*)?|/openapi\.json")
 _UNFORESEEN = Refused(
     500,
     "INTERNAL_ERROR",
     "Something went wrong that was not foreseen.",
     "Report it with the request id; the log says more.",
 )
-_PAPERS = re.compile(r"/docs(/.*)?|/openapi\.json")
 
 
 class Gate:
