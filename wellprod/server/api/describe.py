@@ -25,7 +25,7 @@ kbbl and MMscf; null means not reported, which is not zero. Times of jobs are se
 
 Send the token of the server as `Authorization: Bearer TOKEN`. A header `X-Request-ID` of up to 128 letters, digits,
 `.`, `_` or `-` is taken over; else one is made. Any route may also answer 405, 413 (a body above the limit) and 414
-(a query above 65,536 bytes), in the same envelope.
+(a query above 64,000 bytes), in the same envelope.
 """
 _TAGS = {
     "imports": "Bring records in. Each import is a job in a process of its own; one runs at a time.",

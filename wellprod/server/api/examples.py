@@ -111,7 +111,7 @@ _REFUSED: dict[str, dict[str, Any]] = {
     },
     "LONG_QUERY": {
         "code": "TOO_LARGE",
-        "message": "The query is longer than 65,536 bytes.",
+        "message": "The query is longer than 64,000 bytes.",
         "next": "Ask for less at a time.",
     },
     "NO_JSON": {
