@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import os
 import re
 import signal
 import socket
@@ -18,13 +20,16 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 import pytest
+from starlette.types import Scope
 
 from tests.api import TOKEN, Api, StartApi, running_api
 from tests.conftest import ANP_WELLS, CommandLine
 from tests.lab import until
 from tests.scripted import Asked, PagedFeed, Reply, record, scripted_feed
 from tests.stores import fill
-from wellprod.jobs import Ledger
+from wellprod.ingest.uploads import forget_imported
+from wellprod.jobs import Ledger, Status
+from wellprod.server.api import create_api
 from wellprod.settings import load_settings
 from wellprod.store import Store
 
@@ -237,7 +242,7 @@ def test_too_much_is_refused(api: Api) -> None:
     error_of(
         api.post("/api/v1/exports", content=pieces, headers={"Content-Type": "application/json"}), 413, "TOO_LARGE"
     )
-    error_of(api.get(f"/api/v1/wells/stats?{'a' * 60_001}"), 414, "TOO_LARGE")
+    error_of(api.get(f"/api/v1/wells/stats?{'a' * 62_000}"), 414, "TOO_LARGE")
     assert api.data("/health/live") == {"alive": True}
 
 
@@ -385,8 +390,7 @@ def test_records_that_are_sent(api: Api) -> None:
     assert Ledger(api.settings.jobs_path).get(job_id).as_pairs()["Source"] == "a file sent by REST"
     done = api.post(f"{IMPORT}/{job_id}/resume").json()
     assert done["data"]["status"] == "COMPLETED" and "done already" in done["message"]
-    api.post(IMPORT, json=[])
-    assert len(list(api.settings.uploads_path.iterdir())) <= 1, "what was imported is not kept"
+    until(lambda: not list(api.settings.uploads_path.iterdir()), what="an end of the files that were imported")
 
 
 def test_an_empty_body_imports_the_configured_feed(api: Api) -> None:
@@ -406,18 +410,45 @@ def test_an_empty_body_imports_the_configured_feed(api: Api) -> None:
         ({"content": b"a,b", "headers": {"Content-Type": "text/csv"}}, 415, "text/csv"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 422, "no boundary"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 422, "form"),
+        ({"content": b"x", "headers": {"Content-Type": f"multipart/form-data; boundary={'b' * 300}"}}, 422, "form"),
         ({"files": {"comment": (None, b"no file")}}, 422, "no file"),
+        ({"json": [{"k" * 100_000: 1}]}, 422, "kk ..."),
     ],
-    ids=["cut off", "no value", "no profile", "no rows", "csv", "no boundary", "no form", "no file"],
+    ids=[
+        "cut off",
+        "no value",
+        "no profile",
+        "no rows",
+        "csv",
+        "no boundary",
+        "no form",
+        "long boundary",
+        "no file",
+        "long name",
+    ],
 )
 def test_what_cannot_be_imported_makes_no_job(api: Api, sent: dict[str, Any], status: int, says: str) -> None:
     """It is refused with what is wrong, and neither a job nor a file of it is left."""
     jobs, files = api.data(f"{IMPORT}/jobs")["paging"]["total"], set(api.settings.uploads_path.glob("*"))
     answer = api.post(IMPORT, **sent)
     assert answer.status_code == status and says in answer.json()["error"]["message"], answer.text
+    assert len(answer.content) < 10_000
     assert str(api.settings.home) not in answer.text
     assert api.data(f"{IMPORT}/jobs")["paging"]["total"] == jobs
     assert set(api.settings.uploads_path.glob("*")) <= files
+
+
+def test_what_was_sent_and_failed_is_kept_for_a_week(tmp_path: Path) -> None:
+    """So long it can be gone on with; after that it goes, as what was imported does at once."""
+    settings = load_settings(home=tmp_path)
+    settings.uploads_path.mkdir()
+    old, new, own = (settings.uploads_path / name for name in ("sent-old.json", "sent-new.json", "own.json"))
+    for path in (old, new, own):
+        path.write_text("[]")
+    for path in (old, own):
+        os.utime(path, (time.time() - 8 * 24 * 3600, time.time() - 8 * 24 * 3600))
+    forget_imported(settings)
+    assert (old.exists(), new.exists(), own.exists()) == (False, True, True)
 
 
 def test_a_large_file_comes_in_without_being_held(start_api: StartApi) -> None:
@@ -590,6 +621,11 @@ def test_ranges_of_a_file_are_the_whole(api: Api) -> None:
         refused = api.get(path, headers={"Range": beyond})
         error_of(refused, 416, "RANGE_NOT_SATISFIABLE")
         assert refused.headers["content-range"] == f"bytes */{size}"
+    for within in ("bytes=0-1,5-3", f"bytes=0-1, {size}-", "bytes=0-1,-0"):
+        assert api.get(path, headers={"Range": within}).content == whole.content[:2]
+    late = {"Range": f"bytes={size}-", "If-Range": whole.headers["last-modified"]}
+    error_of(api.get(path, headers=late), 416, "RANGE_NOT_SATISFIABLE")
+    assert api.get(path, headers=[("Range", "bytes=x"), ("Range", "bytes=0-1")]).status_code == 200
     for odd in ("lines=1-2", "bytes=x", "bytes=1-2-3" * 500, f"bytes={'9' * 5000}-"):
         assert api.get(path, headers={"Range": odd}).status_code == 200
     with api.client() as client:
@@ -620,16 +656,69 @@ def test_the_legacy_format_is_taken_with_its_notice(api: Api) -> None:
 # Manners
 
 
+def test_only_so_many_exports_run_at_once(api: Api) -> None:
+    """A further one is refused with when to ask again; a download that is made already is given all the same."""
+    path, ledger = "/api/v1/wells/download", Ledger(api.settings.jobs_path)
+    assert api.get(path, params={"field": "Tupi"}).status_code == 200
+    running = [ledger.create("export", {"output": None, "selection": None}).job_id for _ in range(16)]
+    refusals = [
+        api.post("/api/v1/exports", json={"selection": {"fields": ["Tupi"]}}),
+        api.get(path, params={"field": "Tupi", "from": "2023-01"}),
+    ]
+    for refusal in refusals:
+        assert error_of(refusal, 409, "BUSINESS_RULE_VIOLATION")["rule"] == "EXPORTS_AT_ONCE"
+        assert int(refusal.headers["retry-after"]) > 0
+    assert api.get(path, params={"field": "Tupi"}).status_code == 200
+    for job_id in running:
+        ledger.finish(job_id, Status.CANCELLED)
+    assert api.get(path, params={"field": "Tupi", "from": "2023-01"}).status_code == 200
+
+
+def test_what_is_unforeseen_is_answered_as_all_else(api: Api, capfd: pytest.CaptureFixture[str]) -> None:
+    """In the envelope, with its id in the answer, the headers and the log, and the reason in the log alone."""
+
+    def fails(scope: Scope) -> bool:
+        raise RuntimeError("a disk went")
+
+    async def ask() -> httpx.Response:
+        app = httpx.ASGITransport(create_api(api.settings, fails))
+        async with httpx.AsyncClient(transport=app, base_url="http://here") as client:
+            return await client.get("/health/live")
+
+    answer = asyncio.run(ask())
+    assert "disk" not in str(error_of(answer, 500, "INTERNAL_ERROR"))
+    told = capfd.readouterr().err
+    assert "a disk went" in told and answer.headers["x-request-id"] in told
+
+
+def test_no_answer_tells_where_the_home_is(api: Api) -> None:
+    """What lies in it is told by its place there, in the answers of jobs and in refusals."""
+    summary = api.post(IMPORT, json=[]).json()["data"]
+    assert summary["source"].startswith("uploads/sent-")
+    followed = api.get(f"{IMPORT}/status/{summary['job_id']}")
+    broken = api.settings.selections_path / "Broken.toml"
+    broken.parent.mkdir(exist_ok=True)
+    broken.write_text("fields = 1")
+    refusal = api.get("/api/v1/wells/download", params={"selection": "Broken"})
+    assert "The selection selections/Broken.toml" in error_of(refusal, 422, "VALIDATION_ERROR")["message"]
+    assert not any(str(api.settings.home) in answer.text for answer in (followed, refusal))
+
+
 def test_a_store_that_is_held_is_told_as_busy(api: Api, start_api: StartApi) -> None:
     """A read waits as long as it may, then answers 503 with Retry-After; jobs and liveness answer all the while."""
     impatient = start_api(home=api.settings.home, api_wait_seconds="0.3")
-    with Store(api.settings.store_path).write(), ThreadPoolExecutor(12) as callers:
+    with ThreadPoolExecutor(60) as callers, Store(api.settings.store_path).write():
         answers = list(callers.map(lambda _: impatient.get("/api/v1/wells/stats"), range(12)))
         for answer in answers:
             error = error_of(answer, 503, "STORE_BUSY")
             assert int(answer.headers["retry-after"]) == error["details"]["retry_after_seconds"] > 0
         assert impatient.data("/health/live") and impatient.data(f"{IMPORT}/jobs")["jobs"]
         error_of(impatient.get("/health/ready"), 503, "NOT_HEALTHY")
+        patient = start_api(home=api.settings.home, api_wait_seconds="30")
+        waiting = [callers.submit(patient.get, "/health") for _ in range(60)]
+        assert patient.data("/health/live") and patient.data(f"{IMPORT}/jobs")["jobs"]
+        assert not any(health.done() for health in waiting)
+    assert all(health.result().status_code == 200 for health in waiting)
     assert impatient.data("/api/v1/wells/stats")["records"] >= 6505
 
 

@@ -225,6 +225,7 @@ def test_links_that_lead_astray_are_told(run: CommandLine) -> None:
         ("not JSON", "is no whole JSON"),
         ('{"rows": []}', "holds no records"),
         ('{"value": [{"well_code"', "no whole JSON"),
+        ('{"value": [{"well_code": ' + "[" * 100_000, "nested more than 100 deep"),
     ],
 )
 def test_a_bad_file_is_told(run: CommandLine, tmp_path: Path, text: str, says: str) -> None:

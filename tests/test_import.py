@@ -282,6 +282,19 @@ def test_a_file_cut_off_fails_and_the_whole_one_resumes(settings: Settings, tmp_
     assert stored_wells(settings) == list(range(2000))
 
 
+def test_brackets_in_the_names_of_a_file_are_no_depth(settings: Settings, tmp_path: Path) -> None:
+    """Names with any number of brackets, quotes and backslashes are read as they are, over pieces of the file too."""
+    names = ["[" * 150, '{"\\' * 50_000, "]}" * 300, "[{\\\\" * 40_000, "plain"]
+    rows = [{**record(number), "well_name": name} for number, name in enumerate(names, start=1)]
+    path = tmp_path / "brackets.json"
+    path.write_text(json.dumps({"value": rows}))
+    summary = start_import(ImportRequest.from_settings(settings, str(path)), settings)
+    assert summary.counts["new"] == len(names)
+    with Store(settings.store_path).read() as reading:
+        found = reading.table("SELECT well_name FROM production ORDER BY well_code")["well_name"].to_list()
+    assert found == names
+
+
 def test_a_wrong_profile_stops_before_the_first_record(settings: Settings) -> None:
     """A profile that names no such property of the feed, or that does not exist, is an error with the key."""
     profiles = settings.profiles_path

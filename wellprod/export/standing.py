@@ -16,8 +16,9 @@ from wellprod.errors import ExportError, StoreBusy
 from wellprod.export.request import ExportRequest
 from wellprod.export.run import extension_of
 from wellprod.export.shelf import is_of_one_selection, note_use, shelf_name
+from wellprod.export.start import begin_export
 from wellprod.export.targets.folder import explained
-from wellprod.jobs import Job, Ledger, Status, start_in_background
+from wellprod.jobs import Job, Ledger, Status
 from wellprod.settings import Settings
 from wellprod.store import Store
 
@@ -67,8 +68,8 @@ def standing_csv(selection: Selection, settings: Settings, *, wait_seconds: floa
         As for `export_records`.
     ExportError
         The selection is empty, or the shelf cannot be written.
-    JobError
-        No process can be started.
+    BusinessRuleViolation, JobError
+        As for `begin_export`.
     """
     plain = replace(selection, name="", description="", client="")
     wait = settings.store_wait_seconds if wait_seconds is None else wait_seconds
@@ -81,9 +82,7 @@ def standing_csv(selection: Selection, settings: Settings, *, wait_seconds: floa
         if found := _on_shelf(settings, name, selection) or making:
             return found
         request = ExportRequest(selection, format="csv", output=f"{settings.shelf_path}/", shelf_name=name)
-        job = ledger.create("export", request.as_parameters(), status=Status.PENDING)
-        start_in_background(job, ledger, settings)
-        return job.job_id
+        return begin_export(request, settings)
 
 
 def standing_file(job: Job, selection: Selection, settings: Settings) -> StandingFile:

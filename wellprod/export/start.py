@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from wellprod.analysis.production import SelectedProduction
-from wellprod.errors import UsageError
+from wellprod.errors import BusinessRuleViolation, UsageError
 from wellprod.export.request import ExportRequest
 from wellprod.export.run import ExportResult, Progress, extension_of, preset_of, run_export
 from wellprod.jobs import Job, Ledger, Status, start_in_background
 from wellprod.settings import Settings
 from wellprod.store import Store
+
+_AT_ONCE = 16  # processes of their own, each with the memory of the settings
 
 
 def export_records(
@@ -36,7 +38,8 @@ def export_records(
     ExportError
         The file cannot be written, the selection is empty, or the export was cancelled.
     """
-    job, request = _entered(request, settings, Status.RUNNING)
+    request = _checked(request, settings, Status.RUNNING)
+    job = Ledger(settings.jobs_path).create("export", request.as_parameters())
     return run_export(job, request, settings, on_progress=on_progress, on_sent=on_sent)
 
 
@@ -53,13 +56,33 @@ def trigger_export(request: ExportRequest, settings: Settings, *, wait_seconds: 
 
     Raises
     ------
-    UsageError, StoreMissing, StoreBusy, StoreError
+    UsageError, StoreMissing, StoreBusy, StoreError, ExportError
         As for `export_records`.
+    BusinessRuleViolation, JobError
+        As for `begin_export`.
+    """
+    return begin_export(_checked(request, settings, Status.PENDING, wait_seconds), settings)
+
+
+def begin_export(request: ExportRequest, settings: Settings) -> str:
+    """Enter an export that can be made, start it in a process of its own, and give its job id.
+
+    Raises
+    ------
+    BusinessRuleViolation
+        As many exports as may run at once do.
     JobError
         No process can be started.
     """
-    job, _ = _entered(request, settings, Status.PENDING, wait_seconds)
-    start_in_background(job, Ledger(settings.jobs_path), settings)
+    ledger = Ledger(settings.jobs_path)
+    if len(ledger.active_jobs(kind="export")) >= _AT_ONCE:
+        raise BusinessRuleViolation(
+            f"{_AT_ONCE} exports are pending or running, and no more may be at once.",
+            next="Ask again when one of them has ended: wellprod jobs list shows them.",
+            rule="EXPORTS_AT_ONCE",
+        )
+    job = ledger.create("export", request.as_parameters(), status=Status.PENDING)
+    start_in_background(job, ledger, settings)
     return job.job_id
 
 
@@ -93,10 +116,10 @@ def trigger_export_again(job_id: str, settings: Settings) -> str:
     return job.job_id
 
 
-def _entered(
+def _checked(
     request: ExportRequest, settings: Settings, status: Status, wait_seconds: float | None = None
-) -> tuple[Job, ExportRequest]:
-    """Enter an export that can be made.
+) -> ExportRequest:
+    """Give a request that can be met, with the format and the output that it leaves open.
 
     Where no output is given, one that runs at once goes beside the store, any other to the target of the settings.
     """
@@ -109,8 +132,7 @@ def _entered(
         beside = settings.csv_path.with_name(f"{stem}.{extension}")
         if output := beside if status == Status.RUNNING else _as_folder(settings.export_target):
             request = request.to(output)
-    job = Ledger(settings.jobs_path).create("export", request.as_parameters(), status=status)
-    return job, request
+    return request
 
 
 def _as_folder(target: str | None) -> str | None:

@@ -16,6 +16,7 @@ from wellprod.tomlfile import Descriptions
 
 RATES = tuple(name for name in FIGURES if name != "days_on_production")
 _SETTABLE = tuple(name for name in RECORD if name not in STAMPS)
+_TOLD = 2000  # letters of a feed's own names in a message
 
 
 class Column(BaseModel):
@@ -124,7 +125,7 @@ class Profile(BaseModel):
             if column.property and not column.optional and column.property not in found:
                 raise ProfileError(
                     f"Profile {self.name!r}: columns.{name} names the property {column.property!r}, which the feed"
-                    f" does not have. Its properties are: {', '.join(sorted(found))}.",
+                    f" does not have. Its properties are: {_told(found)}.",
                     next="Correct the profile, mark the column optional, or choose another with --profile.",
                 )
         lacking = [name for name in self.properties if name not in found]
@@ -177,12 +178,18 @@ def recognise_profile(rows: Sequence[Any], folder: Path | None = None) -> Profil
     if found and found <= {"name", "kind", "url", "title"}:
         listed = ", ".join(str(row.get("name")) for row in rows if isinstance(row, dict))
         raise ProfileError(
-            f"This is a service root, which lists its entity sets: {listed}.",
+            f"This is a service root, which lists its entity sets: {listed[:_TOLD]}.",
             next="Give the address of the one that holds the production.",
         )
     nearest = min(profiles.values(), key=lambda profile: len(profile.required - found) / len(profile.required))
     raise ProfileError(
-        f"No profile fits this feed. Its properties are: {', '.join(sorted(found)) or 'none'}. The nearest profile,"
+        f"No profile fits this feed. Its properties are: {_told(found)}. The nearest profile,"
         f" {nearest.name!r}, also needs: {', '.join(sorted(nearest.required - found))}.",
         next="Choose one with --profile, or write your own: the README shows how.",
     )
+
+
+def _told(names: Iterable[str]) -> str:
+    """Give names as a message takes them, whatever a feed may call its properties."""
+    told = ", ".join(sorted(names)) or "none"
+    return told if len(told) <= _TOLD else f"{told[:_TOLD]} ..."

@@ -6,7 +6,7 @@ from wellprod.ingest.run import StopRequest, run_import
 from wellprod.ingest.source import check_file
 from wellprod.ingest.start import resume_import, start_import, trigger_import, trigger_resume
 from wellprod.ingest.summary import ImportSummary, Progress
-from wellprod.ingest.uploads import Arrival, check_upload, forget_imported
+from wellprod.ingest.uploads import Arrival, check_upload
 
 __all__ = [
     "Arrival",
@@ -18,7 +18,6 @@ __all__ = [
     "check_file",
     "check_upload",
     "dry_run",
-    "forget_imported",
     "resume_import",
     "run_import",
     "start_import",

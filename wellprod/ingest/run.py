@@ -22,6 +22,7 @@ from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.source import Source, first_place
 from wellprod.ingest.state import ImportState, saved_state
 from wellprod.ingest.summary import ImportSummary, Progress, progress_of
+from wellprod.ingest.uploads import forget_imported
 from wellprod.jobs import Job, Ledger, Status, peak_memory_mb
 from wellprod.log import get_logger
 from wellprod.settings import Settings
@@ -166,6 +167,7 @@ class _Import:
         )
         try:
             self.ledger.finish(self.job.job_id, status, summary=summary.as_dict(), error=error)
+            forget_imported(self.settings)
         except WellprodError as failure:  # the disk is full: who asks later sees that the process is gone
             self.state.warn(failure.message)
         return summary

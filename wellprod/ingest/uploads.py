@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -17,6 +18,7 @@ from wellprod.text import size
 
 _JOBS_LOOKED_AT = 200
 _LEFT_SECONDS = 24 * 3600.0  # what a killed server left of an upload goes after a day
+_RESUMED_SECONDS = 7 * 24 * 3600.0  # what was sent and not imported whole can be resumed for a week
 
 
 class Arrival:
@@ -42,7 +44,7 @@ class Arrival:
         check_upload(settings, length, name)
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
-            _clear_left(self.target.parent)
+            _clear_old(self.target.parent.glob(".*.part"), _LEFT_SECONDS)
             self._part = NamedTemporaryFile(  # noqa: SIM115
                 dir=self.target.parent, prefix=".", suffix=".part", delete=False
             )
@@ -102,19 +104,22 @@ def check_upload(settings: Settings, length: int, name: str | None = None) -> No
 
 
 def forget_imported(settings: Settings) -> None:
-    """Delete the files that programs sent and whose import is done; the others may still be resumed."""
+    """Delete the files that programs sent and whose import is done, or was not gone on with for a week."""
     if sent := list(settings.uploads_path.glob(f"{SENT}*.json")):
         jobs = Ledger(settings.jobs_path).jobs(kind="import", limit=_JOBS_LOOKED_AT)
         done = {job.parameters.get("source") for job in jobs if job.status == Status.COMPLETED}
         for path in sent:
             if str(path) in done:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
+        _clear_old(sent, _RESUMED_SECONDS)
 
 
-def _clear_left(folder: Path) -> None:
-    for left in folder.glob(".*.part"):
-        if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
-            left.unlink(missing_ok=True)
+def _clear_old(files: Iterable[Path], seconds: float) -> None:
+    for file in files:
+        with suppress(OSError):  # somebody else has cleared it, or holds it
+            if time.time() - file.stat().st_mtime > seconds:
+                file.unlink()
 
 
 def _too_large(what: str, length: int, limit: int) -> TooLarge:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import orjson
@@ -18,7 +18,6 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from wellprod.errors import WellprodError
-from wellprod.log import get_logger
 from wellprod.server.api.models import MONTH
 
 Data = TypeVar("Data")
@@ -169,17 +168,8 @@ def refusal_from(error: Mapping[str, Any]) -> Refused:
     return Refused(status, code, message, advice, headers=headers, rule=rule, details=told)
 
 
-@contextmanager
-def or_not_found(error: type[WellprodError]) -> Iterator[None]:
-    """Refuse what names something that the server does not have, as it refuses an address that it does not have."""
-    try:
-        yield
-    except error as failure:
-        raise Refused(404, "NOT_FOUND", failure.message, failure.next) from None
-
-
 def answer_errors(app: FastAPI) -> None:
-    """Have every failure answered in the envelope, whatever raised it."""
+    """Have every failure that is foreseen answered in the envelope; what is not is for the gate."""
 
     @app.exception_handler(WellprodError)
     async def foreseen(request: Request, error: WellprodError) -> Response:
@@ -214,14 +204,6 @@ def answer_errors(app: FastAPI) -> None:
         advice = "GET / lists the routes." if error.status_code in (404, 405) else ""
         return refused(request.scope, Refused(error.status_code, code, message, advice, headers=headers))
 
-    @app.exception_handler(Exception)
-    async def unforeseen(request: Request, error: Exception) -> Response:
-        get_logger().error("request_failed", error=f"{type(error).__name__}: {error}", exc_info=error)
-        message = "Something went wrong that was not foreseen."
-        return refused(
-            request.scope, Refused(500, "INTERNAL_ERROR", message, "Report it with the request id; the log says more.")
-        )
-
 
 def _methods(request: Request) -> list[str]:
     """Give the methods that an address takes."""
@@ -234,4 +216,15 @@ def _response(scope: Scope, envelope: dict[str, Any], status: int, headers: Mapp
     envelope["request_id"] = scope.get("state", {}).get("request_id", "")
     envelope["timestamp"] = datetime.now(UTC)
     body = orjson.dumps(envelope, default=str, option=orjson.OPT_NAIVE_UTC | orjson.OPT_NON_STR_KEYS)
+    if "app" in scope:
+        body = _without_home(body, scope["app"].state.desk.settings.home)
     return Response(body, status, headers, media_type="application/json")
+
+
+def _without_home(body: bytes, home: Path) -> bytes:
+    """Tell what lies in the home by its place there; where the server has the home is its own business."""
+    told = orjson.dumps(str(home))[1:-1]
+    if told not in body:
+        return body
+    inside = re.sub(rb"(?<![\w./:-])" + re.escape(told) + rb"[/\\]+", b"", body)
+    return re.sub(rb"(?<![\w./:-])" + re.escape(told) + rb"(?![\w-])", b"WELLPROD_HOME", inside)

@@ -150,7 +150,7 @@ _REFUSED: dict[str, dict[str, Any]] = {
     },
     "NOT_HEALTHY": {
         "code": "NOT_HEALTHY",
-        "message": "The workbench is not well: only 12 MB free in /home/wellprod",
+        "message": "The workbench is not well: only 12 MB free for WELLPROD_HOME",
         "next": "See to it, then ask again.",
         "details": {
             "healthy": False,
@@ -158,7 +158,7 @@ _REFUSED: dict[str, dict[str, Any]] = {
             "schema_version": 1,
             "store": {"is_well": True, "finding": "6,505 records, schema 1"},
             "jobs": {"is_well": True, "finding": "no import is running"},
-            "disk": {"is_well": False, "finding": "only 12 MB free in /home/wellprod"},
+            "disk": {"is_well": False, "finding": "only 12 MB free for WELLPROD_HOME"},
         },
     },
     "DISK_FULL": {

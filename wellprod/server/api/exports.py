@@ -25,7 +25,7 @@ from wellprod.jobs import Job, Status
 from wellprod.log import get_logger
 from wellprod.schema import RECORD
 from wellprod.server.api.desk import AtDesk, Desk, known_parameters
-from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, by_rest, or_not_found
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, by_rest
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import EXPORT_ID, MONTH, Export, ExportStarted, Task
 from wellprod.settings import Settings
@@ -129,7 +129,10 @@ class ExportAsked(BaseModel):
     response_model=Answer[ExportStarted],
     responses={
         404: {"model": Refusal, "description": "It names a field, well, saved selection or preset that is not there"},
-        409: {"model": Refusal, "description": "The selection holds no records"},
+        409: {
+            "model": Refusal,
+            "description": "The selection holds no records, or too many exports run already",
+        },
         413: {"model": Refusal, "description": "The body is above the limit"},
     },
 )
@@ -146,18 +149,17 @@ def _triggered(asked: ExportAsked, settings: Settings) -> str:
     chosen = asked.selection
     months = (chosen.first_month, chosen.last_month)
     selection = selection_of(chosen.name, settings.selections_path, chosen.fields, chosen.wells, *months)
-    with or_not_found(PresetError):
-        return trigger_export(
-            ExportRequest(
-                selection,
-                asked.format,
-                columns=tuple(asked.columns),
-                formulas_as_text=asked.formulas_as_text,
-                preset=asked.preset,
-            ),
-            settings,
-            wait_seconds=settings.api_wait_seconds,
-        )
+    request = ExportRequest(
+        selection,
+        asked.format,
+        columns=tuple(asked.columns),
+        formulas_as_text=asked.formulas_as_text,
+        preset=asked.preset,
+    )
+    try:
+        return trigger_export(request, settings, wait_seconds=settings.api_wait_seconds)
+    except PresetError as error:
+        raise Refused(404, "NOT_FOUND", error.message, error.next) from None
 
 
 @routes.get(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -52,26 +53,31 @@ class FileAnswer(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, or a part of it, or nothing where the caller has it already."""
-        asked = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        tag, length = self.headers["etag"], int(self.headers["content-length"])
-        if any(given.strip().removeprefix("W/") in (tag, "*") for given in asked.get("if-none-match", "").split(",")):
+        asked, tag, length = Headers(scope=scope), self.headers["etag"], int(self.headers["content-length"])
+        tags = ",".join(asked.getlist("if-none-match")).split(",")
+        if any(given.strip().removeprefix("W/") in (tag, "*") for given in tags):
             kept = {name: self.headers[name] for name in ("etag", "cache-control", "last-modified")}
             await Response(status_code=304, headers=kept)(scope, receive, send)
             return
-        ranges = asked.get("range", "")
-        if ranges and not _RANGES.fullmatch(ranges):  # what cannot be understood is passed by
-            scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
-        elif ranges and asked.get("if-range", tag) == tag and not _is_within(ranges, length):
-            await refused(scope, _not_within(ranges, length))(scope, receive, send)
-            return
-        await super().__call__(scope, receive, send)
+        ranges = ", ".join(asked.getlist("range"))
+        others = [pair for pair in scope["headers"] if pair[0] != b"range"]
+        # what cannot be understood, or is of another state of the file, is passed by
+        if _RANGES.fullmatch(ranges) and asked.get("if-range", tag) in (tag, self.headers["last-modified"]):
+            if not (within := _within(ranges, length)):
+                await refused(scope, _not_within(ranges, length))(scope, receive, send)
+                return
+            others.append((b"range", f"bytes={','.join(within)}".encode()))
+        await super().__call__({**scope, "headers": others}, receive, send)
 
 
-def _is_within(ranges: str, size: int) -> bool:
-    """Tell whether a file of `size` bytes has any of the ranges."""
-    parts = [part.strip().partition("-") for part in ranges.removeprefix("bytes=").split(",") if part.strip()]
-    ordered = all(not (first and last) or int(first) <= int(last) for first, _, last in parts)
-    return ordered and any((int(first) < size) if first else (int(last) > 0 and size > 0) for first, _, last in parts)
+def _within(ranges: str, size: int) -> list[str]:
+    """Give those of the ranges that a file of `size` bytes has."""
+    found = []
+    for part in ranges.removeprefix("bytes=").split(","):
+        first, _, last = part.strip().partition("-")
+        if int(first) < size and (not last or int(first) <= int(last)) if first else min(int(last), size) > 0:
+            found.append(part.strip())
+    return found
 
 
 def _not_within(ranges: str, size: int) -> Refused:

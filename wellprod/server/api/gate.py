@@ -21,12 +21,18 @@ SignIn = Callable[[Scope], bool]
 """Tells whether a request comes from somebody who may ask."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_LONGEST_QUERY = 60_000  # the parser of HTTP refuses 65,535 by itself, without a word
+_LONGEST_QUERY = 60_000  # an address of more than 65,535 bytes does not get past the parser of the server
 _LONGEST_BODY = 1_000_000
 _UPLOAD = "/api/v1/wells/import"  # which counts its own bytes, against a limit of its own
 _LIVENESS = "/health/live"
 _FILE = re.compile(r"/api/v1/exports/[^/]+/file")
 _PAPERS = re.compile(r"/docs(/.*)?|/openapi\.json")
+_UNFORESEEN = Refused(
+    500,
+    "INTERNAL_ERROR",
+    "Something went wrong that was not foreseen.",
+    "Report it with the request id; the log says more.",
+)
 
 
 class Gate:
@@ -79,6 +85,11 @@ class Gate:
                 await self.app(scope, receive, sending)
             except Refused as refusal:
                 await refused(scope, refusal)(scope, receive, sending)
+            except Exception as error:
+                get_logger().error("request_failed", error=f"{type(error).__name__}: {error}", exc_info=error)
+                if status:  # half an answer is not to pass for a whole one
+                    raise
+                await refused(scope, _UNFORESEEN)(scope, receive, sending)
             finally:
                 method, seconds = scope["method"], time.perf_counter() - began
                 self.metrics.observe(method, getattr(scope.get("route"), "path_format", None), status, seconds)

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from wellprod.errors import BusinessRuleViolation, FeedError, JobNotFound, UsageError
-from wellprod.ingest import Arrival, ImportRequest, check_file, forget_imported, trigger_import
+from wellprod.ingest import Arrival, ImportRequest, check_file, trigger_import
 from wellprod.jobs import Job, Status
 from wellprod.resume import trigger_job_again
 from wellprod.server.api.describe import headers
@@ -206,7 +206,6 @@ async def _answered_at_end(request: Request, desk: Desk, job_id: str, *, was_sen
 
 def _of_file(desk: Desk, path: Path) -> ImportRequest:
     """Give the import of a file that was sent; one that holds no records, or that no profile fits, makes no job."""
-    forget_imported(desk.settings)
     try:
         asked = ImportRequest.from_settings(desk.settings, str(path))
         check_file(asked, desk.settings)

@@ -152,7 +152,10 @@ Wells = Annotated[
     responses={
         **FILE_ANSWERS,
         404: {"model": Refusal, "description": "A field or well is not in the store, or the selection is not saved"},
-        409: {"model": Refusal, "description": "The selection has no records"},
+        409: {
+            "model": Refusal,
+            "description": "The selection has no records, or too many exports run already",
+        },
         507: {"model": Refusal, "description": "The disk has no room for the file"},
         414: {"model": Refusal, "description": "The names are more than an address takes; save them as a selection"},
     },

@@ -50,7 +50,7 @@ async def index(request: Request) -> Response:
 async def health(request: Request, desk: AtDesk) -> Response:
     """Look at the store, the jobs and the disk."""
     patience = desk.settings.model_copy(update={"store_wait_seconds": desk.settings.api_wait_seconds})
-    checks = await to_thread.run_sync(check_health, patience)
+    checks = await desk.at_store(lambda: check_health(patience))
     found = {check.name: {"is_well": check.is_well, "finding": check.finding} for check in checks}
     data = {"version": VERSION, "schema_version": SCHEMA_VERSION, **found}
     if failed := [check for check in checks if not check.is_well]:
