@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from contextlib import suppress
@@ -35,8 +36,14 @@ def serve(listener: socket.socket, token: str, settings: Settings) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def _is_no_upgrade(record: logging.LogRecord) -> bool:
+    """Leave out what uvicorn says of each request for a WebSocket, which strangers could fill the log with."""
+    return not any(words in record.getMessage() for words in ("upgrade request", "WebSocket library"))
+
+
 class _Server(uvicorn.Server):
     def __init__(self, settings: Settings, token: str) -> None:
+        logging.getLogger("uvicorn.error").addFilter(_is_no_upgrade)
         self._api = create_api(settings, bearer(token))
         super().__init__(
             uvicorn.Config(
