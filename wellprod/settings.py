@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     export_batch_records: int = Field(100_000, ge=1000, description="Records in one batch of an export")
     export_memory: str = Field("6GB", description="Memory that an export may use")
     export_threads: int = Field(4, ge=1, description="Threads that an export may use")
+    exports_at_once: int = Field(16, ge=1, description="Exports that may run in the background at once")
     export_target: str | None = Field(
         None, description="Folder or `s3://bucket/prefix` of the exports in the background; `downloads/` if unset"
     )

@@ -10,8 +10,6 @@ from wellprod.jobs import Job, Ledger, Status, start_in_background
 from wellprod.settings import Settings
 from wellprod.store import Store
 
-_AT_ONCE = 16  # processes of their own, each with the memory of the settings
-
 
 def export_records(
     request: ExportRequest,
@@ -75,10 +73,10 @@ def begin_export(request: ExportRequest, settings: Settings) -> str:
         No process can be started.
     """
     ledger = Ledger(settings.jobs_path)
-    if len(ledger.active_jobs(kind="export")) >= _AT_ONCE:
+    if (active := len(ledger.active_jobs(kind="export"))) >= settings.exports_at_once:
         raise BusinessRuleViolation(
-            f"{_AT_ONCE} exports are pending or running, and no more may be at once.",
-            next="Ask again when one of them has ended: wellprod jobs list shows them.",
+            f"{active} exports are pending or running, and up to {settings.exports_at_once} may be at once.",
+            next="Ask again when one of them has ended, or raise WELLPROD_EXPORTS_AT_ONCE.",
             rule="EXPORTS_AT_ONCE",
         )
     job = ledger.create("export", request.as_parameters(), status=Status.PENDING)

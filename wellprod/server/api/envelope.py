@@ -135,10 +135,20 @@ INVALID: Responses = {
 
 
 def answered(
-    request: Request, data: Any, message: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+    request: Request,
+    data: Any,
+    message: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    is_of_store: bool = False,
 ) -> Response:
-    """Give an answer in its envelope; `data` holds plain values, dates and times."""
-    return _response(request.scope, {"success": True, "data": data, "message": message}, status, headers)
+    """Give an answer in its envelope; `data` holds plain values, dates and times.
+
+    What is of the store is given as it is; elsewhere files of the server are told by their place in the home.
+    """
+    envelope = {"success": True, "data": data, "message": message}
+    return _response(request.scope, envelope, status, headers, is_of_store=is_of_store)
 
 
 def refused(scope: Scope, refusal: Refused) -> Response:
@@ -212,11 +222,18 @@ def _methods(request: Request) -> list[str]:
     return sorted({m.upper() for at, methods in described if compile_path(at)[0].match(path) for m in methods})
 
 
-def _response(scope: Scope, envelope: dict[str, Any], status: int, headers: Mapping[str, str] | None) -> Response:
+def _response(
+    scope: Scope,
+    envelope: dict[str, Any],
+    status: int,
+    headers: Mapping[str, str] | None,
+    *,
+    is_of_store: bool = False,
+) -> Response:
     envelope["request_id"] = scope.get("state", {}).get("request_id", "")
     envelope["timestamp"] = datetime.now(UTC)
     body = orjson.dumps(envelope, default=str, option=orjson.OPT_NAIVE_UTC | orjson.OPT_NON_STR_KEYS)
-    if "app" in scope:
+    if "app" in scope and not is_of_store:
         body = _without_home(body, scope["app"].state.desk.settings.home)
     return Response(body, status, headers, media_type="application/json")
 

@@ -55,7 +55,9 @@ async def stats(request: Request, desk: AtDesk) -> Response:
     found = (await desk.read(overview)).as_dict()
     path = desk.settings.store_path
     data = {**found, "size_bytes": path.stat().st_size if path.exists() else 0}
-    return answered(request, data, f"{number(found['records'])} records of {number(found['wells'])} wells.")
+    return answered(
+        request, data, f"{number(found['records'])} records of {number(found['wells'])} wells.", is_of_store=True
+    )
 
 
 @routes.get(
@@ -89,7 +91,9 @@ async def well(
         }
 
     data = await desk.read(look)
-    return answered(request, data, f"{number(len(data['records']))} of {number(data['paging']['total'])} records.")
+    return answered(
+        request, data, f"{number(len(data['records']))} of {number(data['paging']['total'])} records.", is_of_store=True
+    )
 
 
 @routes.get(
@@ -133,7 +137,9 @@ async def field(
 
     data = await desk.read(look)
     what = "records" if records else "wells"
-    return answered(request, data, f"{number(len(data[what]))} of {number(data['paging']['total'])} {what}.")
+    return answered(
+        request, data, f"{number(len(data[what]))} of {number(data['paging']['total'])} {what}.", is_of_store=True
+    )
 
 
 Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=100)]
