@@ -31,7 +31,7 @@ class Size:
     exports_at_once: int = 10
     export_memory: str = "2GB"
     export_threads: int = 4
-    watched: int = 2_000_000
+    watched: int = 600_000
     watchers: int = 200
 
 

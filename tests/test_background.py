@@ -245,7 +245,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(settings: Settings, led
     tuned = small(settings, 20)
     with PagedFeed(400, 5, seconds=0.005).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), tuned)
-        for pages in [0, *(moments.randrange(40) for _ in range(7))]:
+        for pages in [0, *(moments.randrange(40) for _ in range(4))]:
             enough = len(feed.asked) + pages
             until(lambda enough=enough: len(feed.asked) >= enough)  # type: ignore[misc]
             killed(tuned, job_id)
