@@ -340,6 +340,7 @@ def test_strangers_are_told_to_sign_in(small: Lab) -> None:
         assert docs.status_code == 302 and docs.headers["Location"].endswith("/login?next=%2Fdeep%2Fer%2Fdocs"), (
             "for people"
         )
+        assert docs.headers["Connection"] == "close", "which is said, so that nobody asks on it again"
         assert stranger.get("docs").status_code == 401
         for method, path in (("GET", "health"), ("GET", "openapi.json"), ("POST", IMPORT)):
             told = stranger.request(method, path, headers={"Accept": "text/html"})

@@ -139,6 +139,7 @@ class ApiDoor(Door):
                 raise Refusal(400, "The Content-Length is no number.", "Send the size of the body, in bytes.")
             signed_in = await self._is_signed_in()
             if not signed_in and self._is_person:
+                self.set_header("Connection", "close")  # as Tornado does with an answer that comes this early
                 self.redirect(url_concat(self.get_login_url(), {"next": self.request.path}))
                 return
             app = await self.app()
