@@ -42,7 +42,7 @@ class Desk:
         self._store = Store(settings.store_path, settings.api_wait_seconds)
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
 
-    async def read(self, look: Callable[[Reading], Found], *, or_empty: bool = True) -> Found:
+    async def read(self, look: Callable[[Reading], Found]) -> Found:
         """Look into the store, in a thread; without a store there are empty tables to look into.
 
         Raises
@@ -50,7 +50,7 @@ class Desk:
         StoreBusy
             It is written or read by others for longer than `api_wait_seconds`.
         """
-        return await self.at_store(lambda: self._look(look, or_empty))
+        return await self.at_store(lambda: self._look(look))
 
     async def at_store(self, work: Callable[[], Found]) -> Found:
         """Do in a thread what looks into the store; a few at a time, so that those who wait for it hold up nobody else.
@@ -73,8 +73,8 @@ class Desk:
         finally:
             self._reads.release()
 
-    def _look(self, look: Callable[[Reading], Found], or_empty: bool) -> Found:
-        with self._store.read(or_empty=or_empty) as reading:
+    def _look(self, look: Callable[[Reading], Found]) -> Found:
+        with self._store.read(or_empty=True) as reading:
             return look(reading)
 
 

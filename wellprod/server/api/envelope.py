@@ -134,6 +134,17 @@ INVALID: Responses = {
 }
 
 
+def route_path(scope: Scope) -> str:
+    """Give the path of a request below the place where the API is hung up."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def link_to(request: Request, path: str) -> str:
+    """Give the path of a route as the caller asks for it, whatever the API is hung up below."""
+    return f"{request.scope.get('root_path', '')}{path}"
+
+
 def answered(
     request: Request,
     data: Any,
@@ -217,7 +228,7 @@ def answer_errors(app: FastAPI) -> None:
 
 def _methods(request: Request) -> list[str]:
     """Give the methods that an address takes."""
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    path = route_path(request.scope)
     described = request.app.openapi()["paths"].items()
     return sorted({m.upper() for at, methods in described if compile_path(at)[0].match(path) for m in methods})
 

@@ -25,7 +25,7 @@ from wellprod.jobs import Job, Status
 from wellprod.log import get_logger
 from wellprod.schema import RECORD
 from wellprod.server.api.desk import AtDesk, Desk, known_parameters
-from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, by_rest
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, by_rest, link_to
 from wellprod.server.api.files import FILE_ANSWERS, FileAnswer
 from wellprod.server.api.models import EXPORT_ID, MONTH, Export, ExportStarted, Task
 from wellprod.settings import Settings
@@ -139,7 +139,7 @@ class ExportAsked(BaseModel):
 async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
     """Export a selection to the downloads of the workbench, or where WELLPROD_EXPORT_TARGET says."""
     job_id = await desk.at_store(lambda: _triggered(asked, desk.settings))
-    url = f"{request.scope.get('root_path', '')}/api/v1/exports/{job_id}"
+    url = link_to(request, f"/api/v1/exports/{job_id}")
     data = {"export_id": job_id, "task_id": job_id, "status": "pending", "status_url": url}
     message = f"The export {job_id} runs by itself."
     return answered(request, data, message, status=202, headers={"Location": url})
@@ -271,7 +271,7 @@ async def task(request: Request, desk: AtDesk, task_id: ExportId) -> Response:
         "created_at": job.created_at,
         "started_at": job.started_at,
         "completed_at": job.completed_at,
-        "result_url": f"{request.scope.get('root_path', '')}/api/v1/{results}/{job.job_id}",
+        "result_url": link_to(request, f"/api/v1/{results}/{job.job_id}"),
     }
     return answered(request, data, f"The {job.kind} is {data['status']}.")
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wellprod.log import get_logger
 from wellprod.metrics import HttpMetrics
-from wellprod.server.api.envelope import Refused, refused
+from wellprod.server.api.envelope import Refused, refused, route_path
 
 SignIn = Callable[[Scope], bool]
 """Tells whether a request comes from somebody who may ask."""
@@ -157,12 +157,6 @@ def _too_long(length: int) -> Refused:
         "Files of records go to POST /api/v1/wells/import.",
         headers={"Connection": "close"},
     )
-
-
-def route_path(scope: Scope) -> str:
-    """Give the path of a request below the place where the API is hung up."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", ""))
 
 
 def bearer(token: str) -> SignIn:

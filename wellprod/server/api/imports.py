@@ -16,7 +16,7 @@ from wellprod.resume import trigger_job_again
 from wellprod.server.api.body import received
 from wellprod.server.api.describe import headers
 from wellprod.server.api.desk import AtDesk, Desk, JobId, known_parameters, paging
-from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, by_rest, refusal_from
+from wellprod.server.api.envelope import Answer, Refusal, Refused, Responses, answered, by_rest, link_to, refusal_from
 from wellprod.server.api.models import ImportJob, ImportJobs, ImportStarted, ImportSummary
 from wellprod.settings import PAGE_SIZES
 from wellprod.text import number
@@ -163,7 +163,7 @@ async def _triggered(desk: Desk, asked: ImportRequest) -> str:
 
 
 def _answered_at_once(request: Request, job_id: str, status: int, *, is_done: bool = False) -> Response:
-    url = f"{request.scope.get('root_path', '')}{routes.prefix}/status/{job_id}"
+    url = link_to(request, f"{routes.prefix}/status/{job_id}")
     state, says = (Status.COMPLETED, "is done already") if is_done else (Status.PENDING, "runs by itself")
     data = {"job_id": job_id, "status": str(state), "status_url": url}
     return answered(request, data, f"The import {job_id} {says}.", status=status, headers={"Location": url})

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from wellprod.health import check_health
 from wellprod.metrics import CONTENT_TYPE
 from wellprod.server.api.desk import AtDesk, known_parameters
-from wellprod.server.api.envelope import BUSY_SECONDS, INVALID, Answer, Refusal, Refused, Responses, answered
+from wellprod.server.api.envelope import BUSY_SECONDS, INVALID, Answer, Refusal, Refused, Responses, answered, link_to
 from wellprod.server.api.examples import METRICS
 from wellprod.server.api.models import Alive, Health, Index
 from wellprod.store import SCHEMA_VERSION
@@ -27,14 +27,13 @@ _NOT_WELL: Responses = {503: {"model": Refusal, "description": "Something is not
 @routes.get("/", operation_id="get_index", summary="Name, version and routes", response_model=Answer[Index])
 async def index(request: Request) -> Response:
     """Say what answers here."""
-    root = request.scope.get("root_path", "")
     described = request.app.openapi()["paths"].items()
     listed = [f"{method.upper()} {path}" for path, methods in described for method in methods]
     data = {
         "name": "wellprod",
         "version": VERSION,
-        "docs": f"{root}/docs",
-        "openapi": f"{root}/openapi.json",
+        "docs": link_to(request, "/docs"),
+        "openapi": link_to(request, "/openapi.json"),
         "routes": listed,
     }
     return answered(request, data, f"wellprod {VERSION}, {len(listed)} routes.")
