@@ -6,7 +6,9 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from html import escape
+from math import floor, log10
 from urllib.parse import quote
 
 UNITS = {
@@ -35,6 +37,13 @@ _SHORT = {"gor": "GOR", "cgr": "CGR", "wor": "WOR", "boe": "BOE"}
 def number(value: float | int | None, digits: int = 0) -> str:
     """Give a number with thousands separators; nothing for None."""
     return "" if value is None else f"{value:,.{digits}f}"
+
+
+def figure(value: float | int | None) -> str:
+    """Give a figure as it is read in a table: counts whole, else four digits that count; nothing for None."""
+    if value is None or isinstance(value, int) or value == 0 or abs(value) >= 1000:
+        return number(value)
+    return f"{value:,.{max(3 - floor(log10(abs(value))), 0)}f}" if abs(value) >= 0.001 else f"{value:.1e}"
 
 
 def size(count: int) -> str:
@@ -86,6 +95,12 @@ def attachment(name: str) -> str:
     """Give the Content-Disposition that saves a file under `name`, whatever characters it has (RFC 6266)."""
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def nearest(text: str, known: Iterable[str]) -> list[str]:
+    """Give the up to three names that come nearest to a misspelt one, whatever the letter case."""
+    folded = {name.casefold(): name for name in known}
+    return [folded[name] for name in get_close_matches(text.casefold(), folded, n=3, cutoff=0.5)]
 
 
 def html_pairs(pairs: Mapping[str, str]) -> str:
