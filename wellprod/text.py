@@ -6,15 +6,44 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from html import escape
+from math import floor, log10
 from urllib.parse import quote
 
-_UNITS = {"kbbl": "kbbl", "mmscf": "MMscf", "kbd": "kbd", "mmcfd": "mmcfd"}
+UNITS = {
+    "kbbl": "kbbl",
+    "mmscf": "MMscf",
+    "kboe": "kboe",
+    "kbd": "kbd",
+    "mmcfd": "mmcfd",
+    "kboed": "kboed",
+    "scf_per_bbl": "scf/bbl",
+    "bbl_per_mmscf": "bbl/MMscf",
+    "ksm3": "10³ Sm³",
+    "mmsm3": "10⁶ Sm³",
+    "ksm3oe": "10³ Sm³ o.e.",
+    "ksm3d": "10³ Sm³/d",
+    "mmsm3d": "10⁶ Sm³/d",
+    "ksm3oed": "10³ Sm³ o.e./d",
+    "sm3_per_sm3": "Sm³/Sm³",
+    "sm3_per_mmsm3": "Sm³/10⁶ Sm³",
+}
+"""Units as they end the name of a column, and as people read them."""
+
+_SHORT = {"gor": "GOR", "cgr": "CGR", "wor": "WOR", "boe": "BOE"}
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
     """Give a number with thousands separators; nothing for None."""
     return "" if value is None else f"{value:,.{digits}f}"
+
+
+def figure(value: float | int | None) -> str:
+    """Give a figure as it is read in a table: counts whole, else four digits that count; nothing for None."""
+    if value is None or isinstance(value, int) or value == 0 or abs(value) >= 1000:
+        return number(value)
+    return f"{value:,.{max(3 - floor(log10(abs(value))), 0)}f}" if abs(value) >= 0.001 else f"{value:.1e}"
 
 
 def size(count: int) -> str:
@@ -57,14 +86,21 @@ def age(seconds: float | None) -> str:
 
 def heading(name: str) -> tuple[str, str]:
     """Give the words of a column's name, and the unit behind them or nothing: ``oil_kbbl`` is oil, kbbl."""
-    words, _, unit = name.rpartition("_")
-    return (words.replace("_", " "), _UNITS[unit]) if unit in _UNITS else (name.replace("_", " "), "")
+    unit = next((unit for unit in UNITS if name.endswith(f"_{unit}")), "")
+    words = name.removesuffix(f"_{unit}").split("_")
+    return " ".join(_SHORT.get(word, word) for word in words), UNITS.get(unit, "")
 
 
 def attachment(name: str) -> str:
     """Give the Content-Disposition that saves a file under `name`, whatever characters it has (RFC 6266)."""
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def nearest(text: str, known: Iterable[str]) -> list[str]:
+    """Give the up to three names that come nearest to a misspelt one, whatever the letter case."""
+    folded = {name.casefold(): name for name in known}
+    return [folded[name] for name in get_close_matches(text.casefold(), folded, n=3, cutoff=0.5)]
 
 
 def html_pairs(pairs: Mapping[str, str]) -> str:

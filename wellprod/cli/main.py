@@ -9,12 +9,13 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, jobs, lab, report, screen, selections, serve, work
+from wellprod.cli import demo, jobs, lab, measures, report, screen, selections, serve, work
 from wellprod.cli.options import (
     AsJson,
     Background,
     Fields,
     FirstMonth,
+    GroupNames,
     LastMonth,
     SelectionName,
     Wells,
@@ -37,6 +38,7 @@ app.add_typer(jobs.commands, name="jobs")
 app.add_typer(demo.commands)
 app.add_typer(lab.commands)
 app.add_typer(serve.commands)
+app.add_typer(measures.commands)
 app.add_typer(report.commands)
 app.add_typer(selections.commands, name="selections")
 
@@ -164,6 +166,7 @@ def export(
     selection: SelectionName = None,
     field: Fields = None,
     well: Wells = None,
+    group: GroupNames = None,
     first_month: FirstMonth = None,
     last_month: LastMonth = None,
     column: Annotated[
@@ -183,7 +186,7 @@ def export(
     from wellprod.export import ExportRequest, trigger_export
 
     settings = read_settings()
-    chosen = read_selection(settings, selection, field, well, first_month, last_month)
+    chosen = read_selection(settings, selection, field, well, first_month, last_month, group)
     request = ExportRequest(chosen, format, output, tuple(column or ()), formulas_as_text, preset)
     if background:
         return work.end_trigger(trigger_export(request, settings), settings, as_json)
