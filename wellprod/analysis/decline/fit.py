@@ -20,7 +20,7 @@ from wellprod.analysis.decline.history import (
 )
 from wellprod.analysis.decline.models import DAYS_A_YEAR, Arps, Floats, ModelName
 from wellprod.analysis.decline.solve import Shape, Solution, solve
-from wellprod.analysis.decline.window import FEWEST, find_start
+from wellprod.analysis.decline.window import FEWEST, falls, find_start
 
 Status = Literal["good", "poor", "failed"]
 
@@ -184,7 +184,7 @@ def _judged(
     assert fit.decline is not None and fit.start is not None  # noqa: S101
     decline, used = fit.decline, found.used
     di_low, di_high = shape.di_bounds
-    if decline.di < di_low * 1.02 or not _falls(begin[used], log_rates[used]):
+    if decline.di < di_low * 1.02 or not falls(begin[used], log_rates[used]):
         since = f"{fit.start:%Y-%m}"
         return replace(
             fit,
@@ -211,18 +211,6 @@ def _judged(
     if len(fit.outliers) > 0.25 * len(used):
         reasons.append(f"{len(fit.outliers)} of {len(used)} months are outliers")
     return replace(fit, status="poor", reason="; ".join(reasons)) if reasons else fit
-
-
-def _falls(begin: Floats, log_rates: Floats) -> bool:
-    """Whether the slope of the logarithms is below zero by twice its standard error."""
-    if len(begin) < 3:
-        return False
-    time = begin - begin.mean()
-    squares = float(np.sum(time**2))
-    slope = float(np.sum(time * log_rates)) / squares
-    rest = log_rates - log_rates.mean() - slope * time
-    error = math.sqrt(float(np.sum(rest**2)) / (len(begin) - 2) / squares)
-    return slope < -2 * error and slope < -1e-9
 
 
 def _basis_rates(history: History, assumed: Assumptions) -> Floats:

@@ -126,11 +126,11 @@ def _least_squares(
     points, observed = _points(begin[used], end[used]), y[used]
     spread = shape.b_spread if free == 3 else None
     damping = max(noise, 0.02) if is_damped else math.inf
-    known: list[tuple[bytes, Floats, Floats]] = []
+    last: list[tuple[bytes, Floats, Floats]] = []
 
     def both(given: Floats) -> tuple[Floats, Floats]:
-        if known and known[0][0] == given.tobytes():
-            return known[0][1:]
+        if last and last[0][0] == given.tobytes():
+            return last[0][1:]
         p = np.clip(np.append(given, shape.b_bounds[0])[:3], low, high)
         fall, by_di, by_b = log_fall_slopes(points, math.exp(p[1]), float(p[2]), shape.dmin)
         share = 1 / (1 + np.exp(fall[0] - fall[1]))  # of the first point in the mean of both
@@ -145,7 +145,7 @@ def _least_squares(
             residuals = np.append(residuals, noise / spread * (p[2] - shape.b_expected))
             jacobian = np.vstack([jacobian, [0.0, 0.0, noise / spread]])
         jacobian = jacobian[:, :free] * (p[:free] == given)  # at a bound a parameter stays
-        known[:] = [(given.tobytes(), residuals, jacobian)]
+        last[:] = [(given.tobytes(), residuals, jacobian)]
         return residuals, jacobian
 
     inside = np.clip(start[:free], low[:free] + _INSIDE, high[:free] - _INSIDE)
@@ -158,9 +158,13 @@ def _least_squares(
     residuals = y - mean_log_rates(decline, begin, end)
     spare = max(int(used.sum()) - free, 1)
     rms = math.sqrt(float(np.sum(residuals[used] ** 2)) / spare)
+    of_data = found.jac[: len(observed)]
+    known = of_data.T @ of_data / (max(rms, 1e-12) ** 2 * _widening(residuals[used]))
+    if spread:
+        known[2, 2] += 1 / spread**2
     covariance = np.zeros((3, 3))
-    covariance[:free, :free] = np.linalg.pinv(found.jac.T @ found.jac) * max(rms, 1e-12) ** 2
-    return Solution(decline, residuals, used, rms, covariance * _widening(residuals[used]))
+    covariance[:free, :free] = np.linalg.pinv(known)
+    return Solution(decline, residuals, used, rms, covariance)
 
 
 def _widening(residuals: Floats) -> float:

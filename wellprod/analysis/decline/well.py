@@ -69,14 +69,15 @@ class WellDecline:
 
     @property
     def fitted(self) -> pl.DataFrame:
-        """The decline over its window up to the last month of the data: month, rate, volume, cumulative.
+        """The decline over its window, and on to the forecast: month, rate, volume, cumulative.
 
         The cumulative begins with what was produced before the window.
         """
-        if self.fit.decline is None or self.fit.start is None:
+        if self.fit.decline is None or self.fit.start is None or self.fit.last_month is None:
             return self._table(self.history.months[:0], np.empty(0), np.empty(0))
         start = as_month(self.fit.start)
-        when = np.arange(start, max(self.history.months[-1], start) + 1)
+        last = max(self.forecast.as_of, self.fit.last_month) if self.forecast else self.fit.last_month
+        when = np.arange(start, as_month(last) + 1)
         before = float(self.history.volumes[self.history.months < start].sum())
         scale = self.fit.uptime if self.fit.assumed.basis == "producing day" else 1.0
         return self._table(when, scale * self.fit.rates(when), before + np.cumsum(self.fit.volumes(when)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,6 +22,7 @@ FEWEST = 6
 _LEFT_OUT = 2.0
 _MOST = 9.0
 _GOOD = 1.0
+_HARDLY_DEARER = 1.5
 _LATE = 12
 _LATE_WEIGHT = 3.0
 _LASTING_RISE = 0.3
@@ -44,13 +46,35 @@ def find_start(begin: Floats, end: Floats, log_rates: Floats, shape: Shape) -> t
         for start in starts - tried.keys():
             found = solve_roughly(begin[start:] - begin[start], end[start:] - begin[start], log_rates[start:], shape)
             tried[start] = float(_misfits(found.residuals, scale) @ weights[start:]) + _LEFT_OUT * start, found
-        best = min(tried, key=lambda start: tried[start][0])
+        best = _cheapest(tried, begin, log_rates)
         misfits = _misfits(tried[best][1].residuals, scale)
         late = misfits[-_LATE:].mean()
         if misfits.mean() < _GOOD and late < 2 * _GOOD and (misfits[:3] < 2 * _LEFT_OUT).all():
             break
     earliest = _extended(best, tried[best][1], begin, end, log_rates, scale)
     return earliest, tried[best][1] if earliest == best else None
+
+
+def _cheapest(tried: dict[int, tuple[float, Solution]], begin: Floats, log_rates: Floats) -> int:
+    """Give the start that costs least, or one that costs half as much again where rates do not fall from that on."""
+    best = min(tried, key=lambda start: tried[start][0])
+    falling = [start for start in tried if falls(begin[start:], log_rates[start:])]
+    if best in falling or not falling:
+        return best
+    other = min(falling, key=lambda start: tried[start][0])
+    return other if tried[other][0] < _HARDLY_DEARER * tried[best][0] else best
+
+
+def falls(begin: Floats, log_rates: Floats) -> bool:
+    """Whether the slope of the logarithms is below zero by twice its standard error."""
+    if len(begin) < 3:
+        return False
+    time = begin - begin.mean()
+    squares = float(time @ time)
+    slope = float(time @ log_rates) / squares
+    rest = log_rates - log_rates.mean() - slope * time
+    error = math.sqrt(float(rest @ rest) / (len(begin) - 2) / squares)
+    return slope < -2 * error and slope < -1e-9
 
 
 def _rounds(log_rates: Floats) -> Iterator[set[int]]:
