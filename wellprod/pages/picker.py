@@ -1,4 +1,4 @@
-"""Finds fields or wells by their names, and keeps those that were chosen."""
+"""Finds fields, wells or groups by their names, and keeps those that were chosen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Picker(w.VBox):
     Parameters
     ----------
     kind
-        ``field`` or ``well``.
+        ``field``, ``well`` or ``group``.
     run
         Goes on with work beside the page.
     on_change
@@ -134,6 +134,8 @@ class Picker(w.VBox):
 
 def _selector(reading: Reading, kind: str, name: str, code: str) -> str:
     """Give the name where it stands for this code alone, of whichever data sources, else the code."""
+    if kind == "group":
+        return name
     named = Selection(fields=(name,)) if kind == "field" else Selection(wells=(name,))
     try:
         _, values = named.condition(reading)

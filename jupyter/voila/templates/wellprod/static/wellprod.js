@@ -1,5 +1,5 @@
 // What a page of wellprod does beside its widgets: it asks for them as they are once it has them, notices when its
-// kernel is gone, and sends chosen files.
+// kernel is gone, sends chosen files, and keeps its choice in its address.
 (() => {
   "use strict";
   const configuration = document.getElementById("jupyter-config-data");
@@ -14,6 +14,7 @@
     if (!here) return;
     arriving.disconnect();
     here.click();
+    followAddress();
   });
   arriving.observe(document.body, { childList: true, subtree: true });
 
@@ -175,6 +176,20 @@
       field.focus();
     }
   });
+
+  // The address. A page whose choice is in its address says the query of it in [data-wellprod-query]; what the address
+  // says is then kept the same, without a step back to each choice.
+  function followAddress() {
+    const place = document.querySelector(".wp-address");
+    if (!place) return;
+    const follow = () => {
+      const query = place.querySelector("[data-wellprod-query]")?.dataset.wellprodQuery;
+      if (query === undefined) return;
+      history.replaceState(history.state, "", location.pathname + (query ? `?${query}` : ""));
+    };
+    new MutationObserver(follow).observe(place, { childList: true, subtree: true });
+    follow();
+  }
 
   document.addEventListener("change", (event) => {
     if (event.target.matches?.('input[type="file"][data-wellprod-upload]')) send(event.target);
