@@ -14,6 +14,8 @@ from wellprod.text import number
 
 _SHOWN_ROWS = 200
 _EMBED = {"actions": {"export": {"png": True, "svg": True}, "source": False, "compiled": False, "editor": False}}
+_WIDTH = alt.param(name="width", expr="max(containerSize()[0] - 110, 280)")
+"""What Vega calls the width of all panels: the room that there is, but for the axes beside them."""
 
 
 class Drawing(w.VBox):
@@ -29,7 +31,7 @@ class Drawing(w.VBox):
 
     def show(self, chart: ChartType, table: pl.DataFrame, name: str) -> None:
         """Show a chart and its table, which is called `name` as a file."""
-        self._chart.chart = chart
+        self._chart.chart = chart.add_params(_WIDTH)
         shown = table.head(_SHOWN_ROWS)
         first = f", the first {number(shown.height)} of {number(table.height)} rows" if shown.height < table.height else ""
         self._data.put(_file(table, name) + parts.details("The data behind this chart", parts.table(shown, name + first)))

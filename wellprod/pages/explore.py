@@ -65,7 +65,9 @@ class ExplorePage(parts.Page):
                 parts.section("Of what", self._chooser, self._message, lead="Without a choice, all wells."),
             ]
         )
+        self._choice.add_class("wp-choice")
         self._seen = w.VBox([self._figures, self._drawing])
+        self._seen.add_class("wp-seen")
         shown = w.VBox([self._heading, self._state, self._again, self._seen, self._link])
         shown.add_class("wp-section")
         both = w.Box([self._choice, shown])

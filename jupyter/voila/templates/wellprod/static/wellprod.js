@@ -185,6 +185,7 @@
     const follow = () => {
       const query = place.querySelector("[data-wellprod-query]")?.dataset.wellprodQuery;
       if (query === undefined) return;
+      addressIn(place.querySelector("[data-wellprod-address]"));
       history.replaceState(history.state, "", location.pathname + (query ? `?${query}` : ""));
     };
     new MutationObserver(follow).observe(place, { childList: true, subtree: true });
