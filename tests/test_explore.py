@@ -19,10 +19,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import Visitor, grave_violations, scrolls_sideways
 from tests.lab import Lab, StartLab
-from wellprod.analysis.saved import save_selection
 from wellprod.analysis.selection import Selection
 from wellprod.pages.address import LONGEST_QUERY, read_address, write_address
-from wellprod.pages.lookform import CHOICES
+from wellprod.pages.lookform import allowed
 from wellprod.errors import SelectionError
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -32,14 +31,14 @@ names = st.lists(st.text(min_size=1, max_size=20).map(str.strip).filter(bool), u
 months = st.sampled_from([None, "2019-12", "2023-01"])
 
 
-@given(names, names, names, months, st.sampled_from(sorted(CHOICES["measure"])))
+@given(names, names, names, months, st.sampled_from(sorted(allowed("measure")["measure"])))
 def test_an_address_says_what_was_chosen(
     fields: tuple[str, ...], wells: tuple[str, ...], groups: tuple[str, ...], first: str | None, measure: str
 ) -> None:
     """Whatever the names are, what is written into an address is what is read from it."""
     chosen = Selection(fields, wells, first, "2024-05", groups=groups)
     query = write_address(chosen, {"measure": measure}, [("theme", "dark")])
-    asked = read_address(query, CHOICES, Path("none"))
+    asked = read_address(query, allowed(), Path("none"))
     assert (asked.selection, asked.choices, asked.others) == (chosen, {"measure": measure}, (("theme", "dark"),))
     assert not asked.problems
 
@@ -58,7 +57,7 @@ def test_an_address_says_what_was_chosen(
 )
 def test_what_is_wrong_in_an_address_is_told(query: str, told: str, tmp_path: Path) -> None:
     """It is said in words with what is allowed, and the rest of the address counts."""
-    asked = read_address(f"field=Tupi&{query}&token=s3cret", CHOICES, tmp_path)
+    asked = read_address(f"field=Tupi&{query}&token=s3cret", allowed(), tmp_path)
     assert [str(error) for error in asked.problems if told in str(error)]
     assert len(asked.problems) == 1 and "s3cret" not in str(asked.problems)
     assert asked.selection.fields == ("Tupi",)

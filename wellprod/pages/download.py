@@ -68,7 +68,9 @@ class DownloadPage(parts.Page):
         )
         self._seen = parts.section("Preview", self._preview, self._message, parts.row(self._export))
         self._wrong = parts.Html()
-        super().__init__(self._wrong, *self._choice, self._seen, self._job_section, parts.section("Recent exports", self._ready))
+        super().__init__(
+            self._wrong, *self._choice, self._seen, self._job_section, parts.section("Recent exports", self._ready)
+        )
         parts.show(self._job_section, False)
         for card in self._choice:
             parts.show(card, False)

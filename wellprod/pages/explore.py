@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import parse_qsl
 
 import ipywidgets as w
 import polars as pl
@@ -18,7 +19,7 @@ from wellprod.pages.asking import Asking
 from wellprod.pages.chooser import Chooser
 from wellprod.pages.drawing import Drawing
 from wellprod.pages.figures import key_figures
-from wellprod.pages.lookform import CHOICES, LookForm
+from wellprod.pages.lookform import LookForm, allowed
 from wellprod.pages.views import VIEWS, Look
 from wellprod.pages.watch import watch_jobs
 from wellprod.settings import Settings, load_settings, page_query
@@ -75,7 +76,9 @@ class ExplorePage(parts.Page):
         super().__init__(self._wrong, both)
         for part in (self._choice, self._seen, self._again):
             parts.show(part, False)
-        asked = read_address(page_query() if query is None else query, CHOICES, self.settings.selections_path)
+        query = page_query() if query is None else query
+        view = dict(parse_qsl(query)).get("view")
+        asked = read_address(query, allowed(view), self.settings.selections_path)
         self._others, self._problems, self._first_query = asked.others, asked.problems, ""
         self._form.put(asked.choices)
         self._chooser.put(asked.selection)
@@ -126,15 +129,16 @@ class ExplorePage(parts.Page):
             if found is None:  # something else was asked meanwhile
                 return
             if found.table.is_empty():
-                self._put(parts.notice("warn", "No record is in this selection.", "Choose other months, fields or wells."))
+                self._put(
+                    parts.notice("warn", "No record is in this selection.", "Choose other months, fields or wells.")
+                )
                 return
             chart = await asyncio.to_thread(VIEWS[look.view].chart, found.table, look)
         except Exception as error:
             self._refuse(error)
             return
         self._figures.put(parts.facts(found.figures))
-        title = VIEWS[look.view].title
-        self._drawing.show(chart, found.table, title)
+        self._drawing.show(chart, found.table, VIEWS[look.view].title, f"wellprod_{look.view}")
         self._put("", seen=True)
 
     def _busy(self, look: Look, selection: Selection) -> None:
@@ -168,7 +172,7 @@ class ExplorePage(parts.Page):
             f"<div data-wellprod-query='{escape(query, quote=True)}'>"
             f"{parts.copied(page, 'The address of what you see, to hand on', href=page)}</div>"
             f"{parts.code(f'open_page(ExplorePage, {shared!r})', 'What you see, as a line of a notebook')}"
-            f"<p>{parts.link(self.settings, 'wellprod/download', 'Download the records of this selection', query=own)}</p>"
+            f"<p>{parts.link(self.settings, 'wellprod/download', 'Download the records themselves', query=own)}</p>"
         )
 
 

@@ -167,7 +167,8 @@ def copied(address: str, about: str, *, href: str) -> str:
 def code(line: str, about: str) -> str:
     """Give a line of Python in a field to copy from; only where there are notebooks to copy it to."""
     shown = escape(line, quote=True)
-    return f"<div class='wp-copy wp-in-lab'><label>{escape(about)}<input type='text' readonly value='{shown}'></label></div>"
+    field = f"<label>{escape(about)}<input type='text' readonly value='{shown}'></label>"
+    return f"<div class='wp-copy wp-in-lab'>{field}</div>"
 
 
 def error_notice(error: Mapping[str, Any]) -> str:
