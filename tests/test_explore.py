@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import csv
-import io
-import json
-import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import Page, expect
 
-from tests.browser import Visitor, grave_violations, scrolls_sideways
-from tests.lab import Lab, StartLab
 from wellprod.analysis.selection import Selection
+from wellprod.errors import SelectionError
 from wellprod.pages.address import LONGEST_QUERY, read_address, write_address
 from wellprod.pages.lookform import allowed
-from wellprod.errors import SelectionError
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PATIENCE = 60_000

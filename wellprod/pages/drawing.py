@@ -3,53 +3,67 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
+from importlib import resources
 
 import altair as alt
+import anywidget
 import ipywidgets as w
 import polars as pl
+import traitlets
 from altair.typing import ChartType
 
-from wellprod.analysis.charts import draw_interactive
+from wellprod.analysis.charts.look import draw_on_page
 from wellprod.pages import parts
 from wellprod.text import number
 
 _SHOWN_ROWS = 200
-_BESIDE = 95  # pixels beside the panels: the axis, and the button of the menu
-_WIDTH = 620
+
+
+class Chart(anywidget.AnyWidget):
+    """A place for one chart at a time; the program that draws it is sent once and asks no other host.
+
+    Altair's own `JupyterChart` does not give up what a chart was tied to when the next one takes its place.
+    """
+
+    spec = traitlets.Dict().tag(sync=True)
+
+    def __init__(self) -> None:
+        type(self)._esm = _program()
+        super().__init__()
+
+    def show(self, chart: ChartType) -> None:
+        """Draw a chart in place of the one that is there."""
+        self.spec = chart.to_dict()
+
+
+@cache
+def _program() -> str:
+    import vl_convert  # here, since it takes a third of a second to load
+
+    code = resources.files(__package__).joinpath("chart.js").read_text("utf-8")
+    return vl_convert.javascript_bundle(code, vl_version=".".join(alt.SCHEMA_VERSION.split(".")[:2]))
 
 
 class Drawing(w.VBox):
-    """One chart that is drawn anew, since each has to bring the whole of its program; and its data."""
+    """One chart that is drawn anew, and its data."""
 
     def __init__(self) -> None:
-        draw_interactive()
-        self._chart = alt.JupyterChart(None)
-        self._data = parts.Html()
+        draw_on_page()
+        self._chart, self._data = Chart(), parts.Html()
         frame = w.Box([self._chart])
         frame.add_class("wp-chart")
         super().__init__([frame, self._data])
 
     def show(self, chart: ChartType, table: pl.DataFrame, title: str, name: str) -> None:
         """Show a chart and its table, which is called `name` as a file."""
-        self._chart.chart = _as_wide_as_its_place(chart)
+        self._chart.show(chart)
         shown = table.head(_SHOWN_ROWS).with_columns(pl.selectors.date().dt.strftime("%Y-%m"))
         first = (
             f", the first {number(shown.height)} of {number(table.height)} rows" if table.height > _SHOWN_ROWS else ""
         )
         data = parts.details("The data behind this chart", parts.table(shown, title + first))
         self._data.put(_file(table, name) + data)
-
-
-def _as_wide_as_its_place(chart: ChartType) -> ChartType:
-    """Give a chart whose panels, where they are all of one width, take the room that there is.
-
-    Vega calls that width `width`; what is above the width of the whole stands beside the panels, such as a legend.
-    """
-    widths = {getattr(panel, "width", None) for panel in getattr(chart, "vconcat", [chart])}
-    if len(widths) != 1 or not isinstance(width := widths.pop(), int):
-        return chart
-    room = f"max(containerSize()[0] - {_BESIDE + _WIDTH - width}, 260)"
-    return chart.add_params(alt.param(name="width", expr=room))
 
 
 def _file(table: pl.DataFrame, name: str) -> str:

@@ -14,7 +14,6 @@
     if (!here) return;
     arriving.disconnect();
     here.click();
-    followAddress();
   });
   arriving.observe(document.body, { childList: true, subtree: true });
 
@@ -179,18 +178,14 @@
 
   // The address. A page whose choice is in its address says the query of it in [data-wellprod-query]; what the address
   // says is then kept the same, without a step back to each choice.
-  function followAddress() {
-    const place = document.querySelector(".wp-address");
-    if (!place) return;
-    const follow = () => {
-      const query = place.querySelector("[data-wellprod-query]")?.dataset.wellprodQuery;
-      if (query === undefined) return;
-      addressIn(place.querySelector("[data-wellprod-address]"));
-      history.replaceState(history.state, "", location.pathname + (query ? `?${query}` : ""));
-    };
-    new MutationObserver(follow).observe(place, { childList: true, subtree: true });
-    follow();
-  }
+  let query;
+  new MutationObserver(() => {
+    const place = document.querySelector("[data-wellprod-query]");
+    if (!place || place.dataset.wellprodQuery === query) return;
+    query = place.dataset.wellprodQuery;
+    addressIn(place.querySelector("[data-wellprod-address]"));
+    history.replaceState(history.state, "", location.pathname + (query ? `?${query}` : ""));
+  }).observe(document.getElementById("wp-cells") ?? document.body, { childList: true, subtree: true });
 
   document.addEventListener("change", (event) => {
     if (event.target.matches?.('input[type="file"][data-wellprod-upload]')) send(event.target);
