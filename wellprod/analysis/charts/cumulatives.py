@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import altair as alt
 import polars as pl
 from altair.typing import ChartType
 
 from wellprod.analysis.charts import data
 from wellprod.analysis.charts.look import AXIS_FIGURE, FIGURE, MONTH, WIDTH, look_of, nothing, told
+from wellprod.analysis.charts.overlay import overlay
 from wellprod.analysis.charts.words import titled
 from wellprod.analysis.measures import MEASURES, Units
 
@@ -91,9 +90,10 @@ def _against(
         if frame.is_empty():
             continue
         if name:
-            layers += overlay(points, name, look, frame.drop_nulls(column).tail(1).select(along, column), x, y, tooltip)
+            path = frame.drop_nulls(column)
+            layers += overlay(name, measure, path, clip=log, x=x, y=y, order=alt.Order("month:T"), tooltip=tooltip)
         else:
-            layers.append(points.mark_line(strokeWidth=1, color=look.colour, clip=True).encode(x, y, order="month:T"))
-            dots = points.mark_point(filled=True, size=28, color=look.colour, shape=look.shape, opacity=1, clip=True)
+            layers.append(points.mark_line(strokeWidth=1, color=look.colour, clip=log).encode(x, y, order="month:T"))
+            dots = points.mark_point(filled=True, size=28, color=look.colour, shape=look.shape, opacity=1, clip=log)
             layers.append(dots.encode(x, y, tooltip=tooltip))
     return told(alt.layer(*layers).properties(width=WIDTH, height=300), description, title)

@@ -75,6 +75,12 @@ def axis(frame: pl.DataFrame, columns: Sequence[str], *, log: bool = False, shar
     return alt.Axis(format=AXIS_FIGURE, values=[tick for tick in ticks if foot <= tick * _NEAR and tick <= top * _NEAR])
 
 
+def counts(figures: pl.Series) -> alt.Axis:
+    """Give the axis of numbers of wells, which are whole."""
+    most = max(figures.drop_nulls().to_list(), default=0)
+    return alt.Axis(format=",d", values=list(range(most + 1))) if most <= 3 else alt.Axis(format=",d", tickCount=3)
+
+
 _STEPS, _MANY, _NEAR = (1, 2, 5), 1000, 1 + 1e-9
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import altair as alt
 from altair.typing import ChartType
@@ -131,7 +131,7 @@ def told(chart: ChartType, description: str, title: str = "", said: Sequence[str
 
 
 def _enable(name: str, colours: tuple[str, str]) -> None:
-    alt.theme.register(name, enable=True)(lambda: alt.theme.ThemeConfig(**_theme(*colours)))
+    alt.theme.register(name, enable=True)(lambda: cast(alt.theme.ThemeConfig, _theme(*colours)))
 
 
 def _theme(ink: str, ground: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import altair as alt
@@ -12,12 +12,14 @@ from altair.typing import ChartType
 
 from wellprod.analysis.charts import data
 from wellprod.analysis.charts.look import FIGURE, MONTH, SHARE, WIDTH, look_of, month_axis, nothing, told
+from wellprod.analysis.charts.overlay import overlay
 from wellprod.analysis.charts.words import is_share, titled
 from wellprod.analysis.measures import MEASURES, Units
 
 RATES = ("oil_rate", "water_rate", "gas_rate")
 """The calendar-day rates that a chart draws where it is not told which."""
 
+_ROOMY_DAYS = 731  # an axis of fewer has room beside its first and last month
 _TALL, _LOW = 240, 150  # pixels of the first panel, and of those below it
 
 
@@ -101,8 +103,9 @@ def _ends(*parts: _Months) -> tuple[date, date] | None:
     return (months.min(), months.max()) if months.len() else None  # type: ignore[return-value]
 
 
-def _legend(words: dict[str, str]) -> alt.Legend:
-    return alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=400, labelExpr=f"{words}[datum.value]")
+def _legend(words: dict[str, str], is_marked: bool) -> alt.Legend:
+    symbol = {"symbolSize": 60} if is_marked else {"symbolType": "stroke", "symbolSize": 400}
+    return alt.Legend(title=None, orient="top", labelExpr=f"{words}[datum.value]", **symbol)
 
 
 class _Months:
@@ -161,25 +164,30 @@ class _Months:
         height: int | None = None,
         brush: alt.Parameter | None = None,
         zoom: bool = False,
-    ) -> list[alt.LayerChart]:
+    ) -> list[ChartType]:
         """Draw a panel for each unit; with `zoom` it shows the months that are marked in another."""
         if ends is None:
             return []
-        scale = {"domain": [f"{month}T00:00:00" for month in ends]}
-        marked = {"domainRaw": alt.ExprRef("months.month")} if zoom else {}
-        x = alt.X("month:T", title=None, axis=month_axis((ends[1] - ends[0]).days), scale=alt.Scale(**scale, **marked))
+        days = (ends[1] - ends[0]).days
+        room = timedelta(15 if days < _ROOMY_DAYS else 0)  # a mark at the end is to be seen whole
+        scale = alt.Scale(domain=[f"{month}T00:00:00" for month in (ends[0] - room, ends[1] + room)])
+        if zoom:
+            scale["domainRaw"] = alt.ExprRef("months.month")
+        x = alt.X("month:T", title=None, axis=month_axis(days), scale=scale)
         by_unit: dict[str, list[str]] = {}
         for measure in self.measures:
             by_unit.setdefault(MEASURES[measure].unit(self.units), []).append(measure)
         parts = list(by_unit.values())
         return [
-            self._panel(part, x, height or (_TALL if number == 0 else _LOW), brush if number == 0 else None)
+            self._panel(
+                part, x, height or (_TALL if number == 0 else _LOW), brush if number == 0 else None, self.log or zoom
+            )
             for number, part in enumerate(parts)
         ]
 
     def _panel(
-        self, measures: Sequence[str], x: alt.X, height: int, brush: alt.Parameter | None
-    ) -> alt.LayerChart:
+        self, measures: Sequence[str], x: alt.X, height: int, brush: alt.Parameter | None, clip: bool
+    ) -> ChartType:
         columns = [self.column(measure) for measure in measures]
         shown = [look_of(measure) for measure in measures]
         frames = [self.frame, *(frame for frame in self.overlays.values())]
@@ -193,26 +201,27 @@ class _Months:
             axis=data.axis(whole, columns, log=self.log, share=is_share(measures[0])),
         )
         # a line that is alone in its panel has no dashes, which would look like gaps
-        legend = _legend(dict(zip(columns, names, strict=True))) if len(columns) > 1 else None
+        is_marked = self.frame.height < data.FEW
+        legend = _legend(dict(zip(columns, names, strict=True)), is_marked) if len(columns) > 1 else None
         colour, dash, shape = (
             channel("name:N", scale=alt.Scale(domain=columns, range=marks), legend=key)
             for channel, marks, key in (
                 (alt.Color, [look.colour for look in shown], legend),
                 (alt.StrokeDash, [look.dash if legend else (1, 0) for look in shown], legend),
-                (alt.Shape, [look.shape for look in shown], None),
+                (alt.Shape, [look.shape for look in shown], legend if is_marked else None),
             )
         )
-        base = alt.Chart(self.points).transform_fold(columns, as_=["name", "value"])
-        lines = base.mark_line(clip=True).encode(x, y, colour, dash)
+        base = alt.Chart(self.points).transform_fold([*columns], as_=["name", "value"])
+        lines = base.mark_line(clip=clip).encode(x, y, colour, dash)
         if len(columns) > 1:
             chosen = alt.selection_point(f"shown_{'_'.join(columns)}", fields=["name"], bind="legend")
             faint = alt.when(chosen).then(alt.value(1)).otherwise(alt.value(0.15))
             lines = lines.encode(opacity=faint).add_params(chosen)
         if brush:  # on the same layer as the other: altair gives every parameter of a layered chart all their views
             lines = lines.add_params(brush)
-        dots: dict[str, Any] = {"filled": True, "size": 45, "clip": True, "opacity": 1}
+        dots: dict[str, Any] = {"filled": True, "size": 45, "clip": clip, "opacity": 1}
         layers = [lines]
-        if self.frame.height < data.FEW:
+        if is_marked:
             layers.append(base.mark_point(**dots).encode(x, y, colour, shape))
         elif not (lone := data.alone(self.frame, columns)).is_empty():
             layers.append(alt.Chart(data.values(lone)).mark_point(**dots).encode(x, y, colour, shape))
@@ -222,23 +231,15 @@ class _Months:
         return alt.layer(*layers).properties(width=WIDTH, height=height)
 
     def _overlay(self, name: str, frame: pl.DataFrame, columns: list[str], x: alt.X, y: alt.Y) -> list[alt.Chart]:
-        """Draw a fit or a forecast, with its name where it ends."""
-        layers = []
+        layers: list[alt.Chart] = []
         for column in columns:
             measure = next(measure for measure in self.measures if self.column(measure) == column)
             path = frame.select("month", value=column).drop_nulls()
-            points = alt.Chart(data.values(path))
             tooltip = [
                 alt.Tooltip("month:T", format=MONTH, title="Month"),
                 alt.Tooltip("value:Q", format=_format(measure), title=f"{name}: {titled(measure, self.units)}"),
             ]
-            if name == "Fit":
-                line = points.mark_line(style="fit", strokeDash=[2, 3], strokeWidth=2, clip=True)
-            else:
-                line = points.mark_line(color=look_of(measure).colour, strokeDash=[9, 4], strokeWidth=2.5, clip=True)
-            layers.append(line.encode(x, y, tooltip=tooltip))
-            end = alt.Chart(data.values(path.tail(1))).mark_text(text=name.lower(), align="right", dy=-8, clip=True)
-            layers.append(end.encode(x, y))
+            layers += overlay(name, measure, path, clip=self.log, x=x, y=y, tooltip=tooltip)
         return layers
 
 

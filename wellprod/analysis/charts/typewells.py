@@ -50,18 +50,15 @@ def type_well(
     if figures.is_empty():
         return told(nothing(height=300), description, title)
     whole = pl.DataFrame({"value": figures})
-    ends = [1, max(frame["index"].max() or 1 for frame in (given, each))]  # type: ignore[type-var]
-    along = {
-        "scale": alt.Scale(domain=ends, nice=False),
-        "axis": alt.Axis(format="d", tickMinStep=1, tickCount=8),
-    }
-    x = alt.X("index:Q", title=None, **along)
+    last = pl.concat([given["index"].cast(pl.Int64), each["index"].cast(pl.Int64)]).to_list()
+    scale, axis = alt.Scale(domain=[1, max(last)], nice=False), alt.Axis(format="d", tickMinStep=1, tickCount=8)
+    x = alt.X("index:Q", title=None, scale=scale, axis=axis)
     y = alt.Y(
         "value:Q", title=y_title, scale=data.scale(whole, ["value"], log=log), axis=data.axis(whole, ["value"], log=log)
     )
     layers: list[alt.Chart | alt.LayerChart] = []
     if each.height:
-        thin = alt.Chart(data.values(each)).mark_line(color="#808080", strokeWidth=1, opacity=0.35, clip=True)
+        thin = alt.Chart(data.values(each)).mark_line(color="#808080", strokeWidth=1, opacity=0.35, clip=log)
         layers.append(thin.encode(x, y, detail="name:N", tooltip=[alt.Tooltip("name:N", title="Well")]))
     path = data.path(given.select("index", *lines), lines, at="index")
     legend = alt.Legend(
@@ -74,10 +71,10 @@ def type_well(
     )
     dashes = alt.Scale(domain=lines, range=[_LINES[name][1] for name in lines])
     widths = alt.Scale(domain=lines, range=[3.5 if name == "p50" else 2.2 for name in lines])
-    base = alt.Chart(data.values(path)).transform_fold(lines, as_=["name", "value"])
+    base = alt.Chart(data.values(path)).transform_fold([*lines], as_=["name", "value"])
     colour = look_of(measure).colour
     layers.append(
-        base.mark_line(color=colour, clip=True, point={"color": colour} if given.height == 1 else False).encode(
+        base.mark_line(color=colour, clip=log, point={"color": colour} if given.height == 1 else False).encode(
             x,
             y,
             strokeDash=alt.StrokeDash("name:N", scale=dashes, legend=legend),
@@ -97,8 +94,8 @@ def type_well(
         else counts.mark_bar(color="#8a8f94", size=40)
     )
     lower = mark.encode(
-        alt.X("index:Q", title="Months on production", **along),
-        alt.Y("wells:Q", title="Wells", axis=alt.Axis(format=",d", tickCount=3, tickMinStep=1)),
+        alt.X("index:Q", title="Months on production", scale=scale, axis=axis),
+        alt.Y("wells:Q", title="Wells", axis=data.counts(given["wells"])),
         tooltip=[
             alt.Tooltip("index:Q", format="d", title="Month on production"),
             alt.Tooltip("wells:Q", format=",d", title="Wells"),

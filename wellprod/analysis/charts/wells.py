@@ -104,7 +104,7 @@ def stacked(
     lower = count.mark_bar(size=40) if one_month else count.mark_area(interpolate="step", line={"strokeWidth": 1})
     lower = lower.encode(
         x,
-        alt.Y("wells:Q", title=what.capitalize(), axis=alt.Axis(format=",d", tickCount=3, tickMinStep=1)),
+        alt.Y("wells:Q", title=what.capitalize(), axis=data.counts(counts["wells"])),
         color=alt.value("#8a8f94"),
         tooltip=[
             alt.Tooltip("month:T", format=MONTH, title="Month"),
@@ -133,12 +133,13 @@ def ranked(
     column = MEASURES[measure].column(units)
     what = _plural(table)
     given = data.drawable(data.named(table), [column]).drop_nulls(column)
-    month = f", {given['month'].max():%b %Y}" if given.height and not is_monthly_sum(measure) else ""
+    month = ""
+    if given.height and not is_monthly_sum(measure):
+        given = given.filter(pl.col("month") == pl.col("month").max())
+        month = f", {given['month'].dt.strftime('%b %Y')[0]}"
     description = f"{what.capitalize()} by {titled(measure, units).lower()}{month}"
     if given.is_empty():
         return told(nothing(height=200), description, title)
-    if not is_monthly_sum(measure):
-        given = given.filter(pl.col("month") == pl.col("month").max())
     figures = given.group_by("name").agg(value=pl.col(column).sum())
     order = figures.sort("value", "name", descending=[True, False])
     form = _short(order["value"], measure)
