@@ -1,4 +1,4 @@
-"""The explore page as people use it, its address, and the questions it asks the store: real browser, server and store."""
+"""The explore page as people use it, its address, and what it asks: a real browser, server and store."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -123,7 +123,7 @@ def _selection(pairs: list[tuple[str, str]], folder: Path, problems: list[Wellpr
     for name, month in _MONTHS.items():
         if name in given:
             try:
-                asked = replace(asked, **{month: given[name] or None})
+                asked = Selection.from_dict({**asked.as_dict(), month: given[name] or None})
             except SelectionError as error:
                 problems.append(error)
     return asked

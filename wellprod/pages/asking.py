@@ -11,6 +11,7 @@ from wellprod.pages.picker import SETTLE_SECONDS
 from wellprod.store import Reading, Store
 
 Found = TypeVar("Found")
+Made = TypeVar("Made")
 
 _AGAIN_SECONDS = 0.02
 
@@ -24,8 +25,8 @@ class Asking:
         self._readings: set[Reading] = set()
         self._lock = threading.Lock()  # a reading that was closed cannot be interrupted
 
-    async def ask(self, look: Callable[[Reading], Found]) -> Found | None:
-        """Give what `look` finds, or None where something else was asked meanwhile.
+    async def ask(self, look: Callable[[Reading], Found], then: Callable[[Found], Made]) -> Made | None:
+        """Give what `then` makes, without the store, of what `look` finds; None where more was asked meanwhile.
 
         Raises
         ------
@@ -39,8 +40,8 @@ class Asking:
             await asyncio.sleep(_AGAIN_SECONDS)
         if asked != self._asked:
             return None
-        found = await asyncio.to_thread(self._looked, asked, look)
-        return found if asked == self._asked else None
+        made = await asyncio.to_thread(self._looked, asked, look, then)
+        return made if asked == self._asked else None
 
     def stop(self) -> None:
         """Break off what was asked; its answer is None."""
@@ -54,7 +55,7 @@ class Asking:
                 reading.interrupt()
             return bool(self._readings)
 
-    def _looked(self, asked: int, look: Callable[[Reading], Found]) -> Found | None:
+    def _looked(self, asked: int, look: Callable[[Reading], Found], then: Callable[[Found], Made]) -> Made | None:
         try:
             with self._store.read() as reading:
                 if asked != self._asked:
@@ -62,10 +63,11 @@ class Asking:
                 with self._lock:
                     self._readings.add(reading)
                 try:
-                    return look(reading)
+                    found = look(reading)
                 finally:
                     with self._lock:
                         self._readings.discard(reading)
+            return then(found)
         except KeyboardInterrupt:  # what an interrupted query says
             return None
         except Exception:

@@ -84,8 +84,8 @@ class Chooser(w.VBox):
 
     @property
     def _chosen(self) -> Selection:
-        several = {kind: picker.chosen for kind, picker in self._pickers.items()}
-        return Selection(**several, first_month=self._first.value or None, last_month=self._last.value or None)
+        fields, wells, groups = (self._pickers[kind].chosen for kind in _SEVERAL)
+        return Selection(fields, wells, self._first.value or None, self._last.value or None, groups=groups)
 
     def refresh(self) -> None:
         """Offer the selections that are saved now."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import altair as alt
 import anywidget
 import ipywidgets as w
 import polars as pl
 import traitlets
-from altair.typing import ChartType
 
 from wellprod.analysis.charts.look import draw_on_page
 from wellprod.pages import parts
@@ -32,10 +32,6 @@ class Chart(anywidget.AnyWidget):
         type(self)._esm = _program()
         super().__init__()
 
-    def show(self, chart: ChartType) -> None:
-        """Draw a chart in place of the one that is there."""
-        self.spec = chart.to_dict()
-
 
 @cache
 def _program() -> str:
@@ -55,9 +51,9 @@ class Drawing(w.VBox):
         frame.add_class("wp-chart")
         super().__init__([frame, self._data])
 
-    def show(self, chart: ChartType, table: pl.DataFrame, title: str, name: str) -> None:
-        """Show a chart and its table, which is called `name` as a file."""
-        self._chart.show(chart)
+    def show(self, spec: dict[str, Any], table: pl.DataFrame, title: str, name: str) -> None:
+        """Show a Vega-Lite chart and its table, which is called `name` as a file."""
+        self._chart.spec = spec
         shown = table.head(_SHOWN_ROWS).with_columns(pl.selectors.date().dt.strftime("%Y-%m"))
         first = (
             f", the first {number(shown.height)} of {number(table.height)} rows" if table.height > _SHOWN_ROWS else ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
+from typing import Any
 from urllib.parse import parse_qsl
 
 import ipywidgets as w
-import polars as pl
 
 from wellprod.analysis.selection import Selection
 from wellprod.errors import SelectionError, StoreMissing, WellprodError
@@ -20,7 +20,7 @@ from wellprod.pages.chooser import Chooser
 from wellprod.pages.drawing import Drawing
 from wellprod.pages.figures import key_figures
 from wellprod.pages.lookform import LookForm, allowed
-from wellprod.pages.views import VIEWS, Look
+from wellprod.pages.views import VIEWS, Look, Seen
 from wellprod.pages.watch import watch_jobs
 from wellprod.settings import Settings, load_settings, page_query
 from wellprod.store import Reading, Store
@@ -31,10 +31,11 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the store says of a choice: the key figures, and the table of the view."""
+    """What the store says of a choice: the key figures, what the view shows, and its chart."""
 
     figures: dict[str, str]
-    table: pl.DataFrame
+    seen: Seen
+    spec: dict[str, Any] = field(default_factory=dict)
 
 
 class ExplorePage(parts.Page):
@@ -57,6 +58,7 @@ class ExplorePage(parts.Page):
         self._form = LookForm(self._look)
         self._chooser = Chooser(self.settings, store, self.run, self._look, self._tell)
         self._drawing = Drawing()
+        self._wells = parts.row()
         self._again = parts.button("Try again", lambda: self.run(self._open()))
         self._offered: object = None
         self._is_open = False
@@ -69,12 +71,12 @@ class ExplorePage(parts.Page):
         self._choice.add_class("wp-choice")
         self._seen = w.VBox([self._figures, self._drawing])
         self._seen.add_class("wp-seen")
-        shown = w.VBox([self._heading, self._state, self._again, self._seen, self._link])
+        shown = w.VBox([self._heading, self._state, self._again, self._wells, self._seen, self._link])
         shown.add_class("wp-section")
         both = w.Box([self._choice, shown])
         both.add_class("wp-explore")
         super().__init__(self._wrong, both)
-        for part in (self._choice, self._seen, self._again):
+        for part in (self._choice, self._seen, self._wells, self._again):
             parts.show(part, False)
         query = page_query() if query is None else query
         view = dict(parse_qsl(query)).get("view")
@@ -125,21 +127,38 @@ class ExplorePage(parts.Page):
             selection = self._chooser.selection
             self._show_address(selection)
             self._busy(look, selection)
-            found = await self._asking.ask(lambda reading: _looked_up(reading, selection, look))
+            found = await self._asking.ask(lambda reading: _looked_up(reading, selection, look), _drawn)
             if found is None:  # something else was asked meanwhile
                 return
-            if found.table.is_empty():
-                self._put(
-                    parts.notice("warn", "No record is in this selection.", "Choose other months, fields or wells.")
-                )
+            if not found.figures:
+                none = parts.notice("warn", "No record is in this selection.", "Choose other months, fields or wells.")
+                self._put(none)
                 return
-            chart = await asyncio.to_thread(VIEWS[look.view].chart, found.table, look)
+            if found.seen.wells:
+                self._offer_wells(found)
+                return
         except Exception as error:
             self._refuse(error)
             return
-        self._figures.put(parts.facts(found.figures))
-        self._drawing.show(chart, found.table, VIEWS[look.view].title, f"wellprod_{look.view}")
+        self._figures.put(parts.facts(found.figures) + parts.facts(found.seen.facts))
+        self._drawing.show(found.spec, found.seen.table, VIEWS[look.view].title, f"wellprod_{look.view}")
         self._put("", seen=True)
+
+    def _offer_wells(self, found: _Found) -> None:
+        """Let one well be chosen, where a view is of one."""
+        self._figures.put(parts.facts(found.figures))
+        self._wells.children = [
+            parts.button(well.title, partial(self._choose, well.selector), hint=f"Show {well.title}")
+            for well in found.seen.wells
+        ]
+        self._put(
+            parts.notice("info", "This view is of one well.", "Choose one of the largest, or search for another."),
+            wells=True,
+        )
+
+    def _choose(self, well: str) -> None:
+        chosen = self._chooser.selection
+        self._chooser.put(replace(chosen, wells=(well,), name="", description="", client=""))
 
     def _busy(self, look: Look, selection: Selection) -> None:
         self._heading.put(f"<h2>{escape(VIEWS[look.view].title)}</h2>{parts.aside(_named(selection))}")
@@ -149,9 +168,10 @@ class ExplorePage(parts.Page):
         self._asking.stop()
         self._put(parts.problem(error), again=not isinstance(error, SelectionError))
 
-    def _put(self, state: str, *, seen: bool = False, again: bool = False) -> None:
+    def _put(self, state: str, *, seen: bool = False, wells: bool = False, again: bool = False) -> None:
         self._state.put(state)
         parts.show(self._seen, seen)
+        parts.show(self._wells, wells)
         parts.show(self._again, again)
 
     def _show_address(self, selection: Selection) -> None:
@@ -178,7 +198,12 @@ class ExplorePage(parts.Page):
 
 def _looked_up(reading: Reading, selection: Selection, look: Look) -> _Found:
     figures = key_figures(reading, selection, look.units, look.boe)
-    return _Found(figures, VIEWS[look.view].table(reading, selection, look))
+    seen = VIEWS[look.view].see(reading, selection, look) if figures else Seen()
+    return _Found(figures, seen)
+
+
+def _drawn(found: _Found) -> _Found:
+    return replace(found, spec=found.seen.draw().to_dict()) if found.figures else found
 
 
 def _named(selection: Selection) -> str:

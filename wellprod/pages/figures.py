@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wellprod.analysis.measures import MEASURES, Units, table
 from wellprod.analysis.selection import Selection
 from wellprod.store import Reading
 from wellprod.text import number
 
-_SHOWN = (
-    "oil_rate",
-    "oil_yoy",
-    "gas_rate",
-    "water_rate",
-    "boe_rate",
-    "gor",
-    "water_cut",
-    "wells_on",
-    "completeness",
-    "cum_oil",
-    "cum_gas",
-)
+_RATES = ("oil_rate", "oil_yoy", "gas_rate", "water_rate", "boe_rate", "gor", "water_cut")
+_SO_FAR = ("cum_oil", "cum_gas")
+_COUNTS = ("wells", "wells_on")
 _CHANGES = ("_mom", "_yoy")
 
 
@@ -31,12 +23,16 @@ def key_figures(reading: Reading, selection: Selection, units: Units, boe: str) 
     NotThere
         A field, well or group is not in the store.
     """
-    months = table(reading, selection, _SHOWN, units=units, boe=boe)
+    months = table(reading, selection, (*_RATES, *_SO_FAR), units=units, boe=boe)
     if months.is_empty():
         return {}
     newest = months.row(-1, named=True)
-    told = {MEASURES[name].title: as_told(name, newest[MEASURES[name].column(units)], units) for name in _SHOWN}
-    return {"Newest month": f"{newest['month']:%Y-%m}", **told}
+    month = f"{newest['month']:%Y-%m}"
+    counted = table(reading, replace(selection, first_month=month, last_month=month), _COUNTS)  # dear over all months
+    figures = {**newest, **counted.row(-1, named=True)}
+    shown = (*_RATES, *_COUNTS, *_SO_FAR)
+    told = {MEASURES[name].title: as_told(name, figures[MEASURES[name].column(units)], units) for name in shown}
+    return {"Newest month": month, **told}
 
 
 def as_told(name: str, value: float | None, units: Units) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import ipywidgets as w
@@ -33,12 +33,12 @@ _LABELS = {
     "units": "Units",
     "boe": "Gas in a barrel of oil equivalent",
 }
-_FIRST = {field.name: field.default for field in fields(Look)}
+_FIRST = asdict(Look())
 
 
 def allowed(view: str | None = None) -> dict[str, tuple[str, ...]]:
     """Give what each choice may be in a view, by its name in the address."""
-    shown = VIEWS.get(view or "", VIEWS[_FIRST["view"]])
+    shown = VIEWS.get(view or "", VIEWS[Look().view])
     every = {name: tuple(titles) for name, titles in TITLES.items()}
     return every | {"measure": shown.measures or every["measure"], "by": shown.by or every["by"]}
 

@@ -112,7 +112,7 @@ class Picker(w.VBox):
 
     def _selectors(self, names: dict[str, str]) -> dict[str, str]:
         with self._store.read() as reading:
-            return {code: _selector(reading, self._kind, name, code) for code, name in names.items()}
+            return {code: selector(reading, self._kind, name, code) for code, name in names.items()}
 
     def _drop(self, selector: str) -> None:
         self._chosen.pop(selector, None)
@@ -132,7 +132,7 @@ class Picker(w.VBox):
         self._on_change()
 
 
-def _selector(reading: Reading, kind: str, name: str, code: str) -> str:
+def selector(reading: Reading, kind: str, name: str, code: str) -> str:
     """Give the name where it stands for this code alone, of whichever data sources, else the code."""
     if kind == "group":
         return name
