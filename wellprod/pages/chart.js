@@ -21,10 +21,8 @@ async function render({ model, el }) {
     if (!spec?.$schema) return place.replaceChildren();
     ({ view } = await vegaEmbed(place, spec, { mode: "vega-lite" }));
     await view.runAsync();
-    const drawn = place.querySelector("svg, canvas");
-    beside = (drawn?.getBoundingClientRect().width ?? 0) - view.signal("width");
+    beside = parseFloat(place.querySelector("svg")?.getAttribute("width") ?? 0) - view.signal("width");
     await fit();
-    await fit();  // what stands beside the panels may take other room in another width
   }
 
   const next = (what) => {

@@ -7,13 +7,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import altair as alt
 import anywidget
 import ipywidgets as w
 import polars as pl
 import traitlets
 
-from wellprod.analysis.charts.look import draw_on_page
 from wellprod.pages import parts
 from wellprod.text import number
 
@@ -21,38 +19,39 @@ _SHOWN_ROWS = 200
 
 
 class Chart(anywidget.AnyWidget):
-    """A place for one chart at a time; the program that draws it is sent once and asks no other host.
+    """A place for one chart at a time, with the program that draws it, which asks no other host.
 
-    Altair's own `JupyterChart` does not give up what a chart was tied to when the next one takes its place.
+    Altair's own `JupyterChart` does not let go of what a chart was tied to when the next one takes its place.
     """
+
+    _esm = "export default {};"  # until there is something to draw
 
     spec = traitlets.Dict().tag(sync=True)
 
-    def __init__(self) -> None:
-        type(self)._esm = _program()
-        super().__init__()
-
 
 @cache
-def _program() -> str:
-    import vl_convert  # here, since it takes a third of a second to load
+def program() -> str:
+    """Give the program that draws charts, a megabyte; it takes a second to put together."""
+    import vl_convert  # here, as altair: they take as long to load as all the rest
+    from altair import SCHEMA_VERSION
 
     code = resources.files(__package__).joinpath("chart.js").read_text("utf-8")
-    return vl_convert.javascript_bundle(code, vl_version=".".join(alt.SCHEMA_VERSION.split(".")[:2]))
+    return vl_convert.javascript_bundle(code, vl_version=".".join(SCHEMA_VERSION.split(".")[:2]))
 
 
 class Drawing(w.VBox):
     """One chart that is drawn anew, and its data."""
 
     def __init__(self) -> None:
-        draw_on_page()
         self._chart, self._data = Chart(), parts.Html()
         frame = w.Box([self._chart])
         frame.add_class("wp-chart")
         super().__init__([frame, self._data])
 
     def show(self, spec: dict[str, Any], table: pl.DataFrame, title: str, name: str) -> None:
-        """Show a Vega-Lite chart and its table, which is called `name` as a file."""
+        """Show a Vega-Lite chart, once `program` is there, and its table, which is called `name` as a file."""
+        if self._chart._esm != program():
+            self._chart._esm = program()
         self._chart.spec = spec
         shown = table.head(_SHOWN_ROWS).with_columns(pl.selectors.date().dt.strftime("%Y-%m"))
         first = (

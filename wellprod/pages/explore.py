@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
 import ipywidgets as w
@@ -17,14 +17,17 @@ from wellprod.pages import parts
 from wellprod.pages.address import read_address, write_address
 from wellprod.pages.asking import Asking
 from wellprod.pages.chooser import Chooser
-from wellprod.pages.drawing import Drawing
+from wellprod.pages.drawing import Drawing, program
 from wellprod.pages.figures import key_figures
 from wellprod.pages.lookform import LookForm, allowed
-from wellprod.pages.views import VIEWS, Look, Seen
+from wellprod.pages.views import VIEWS, Look
 from wellprod.pages.watch import watch_jobs
 from wellprod.settings import Settings, load_settings, page_query
 from wellprod.store import Reading, Store
 from wellprod.text import number
+
+if TYPE_CHECKING:
+    from wellprod.pages.seeing import Seen
 
 _NAMED = 3
 
@@ -130,7 +133,7 @@ class ExplorePage(parts.Page):
             found = await self._asking.ask(lambda reading: _looked_up(reading, selection, look), _drawn)
             if found is None:  # something else was asked meanwhile
                 return
-            if not found.figures:
+            if found == "none":
                 none = parts.notice("warn", "No record is in this selection.", "Choose other months, fields or wells.")
                 self._put(none)
                 return
@@ -196,14 +199,20 @@ class ExplorePage(parts.Page):
         )
 
 
-def _looked_up(reading: Reading, selection: Selection, look: Look) -> _Found:
+def _looked_up(reading: Reading, selection: Selection, look: Look) -> _Found | None:
     figures = key_figures(reading, selection, look.units, look.boe)
-    seen = VIEWS[look.view].see(reading, selection, look) if figures else Seen()
-    return _Found(figures, seen)
+    if not figures:
+        return None
+    from wellprod.pages.seeing import see  # here, in a thread: altair and scipy take as long to load as all the rest
+
+    return _Found(figures, see(reading, selection, look))
 
 
-def _drawn(found: _Found) -> _Found:
-    return replace(found, spec=found.seen.draw().to_dict()) if found.figures else found
+def _drawn(found: _Found | None) -> _Found | Literal["none"]:
+    if found is None:
+        return "none"
+    program()
+    return replace(found, spec=found.seen.draw().to_dict())
 
 
 def _named(selection: Selection) -> str:

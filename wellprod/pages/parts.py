@@ -66,7 +66,7 @@ def send_again(widget: w.Widget) -> None:
     gets there, because there is nobody to take it.
     """
     typed = set() if isinstance(widget, w.HTML) else {"value", "index"}
-    widget.send_state(set(widget.keys) - typed - {"_esm"})  # a megabyte of a chart's program, which never changes
+    widget.send_state(set(widget.keys) - typed)
     inner = [*getattr(widget, "children", ()), getattr(widget, "layout", None)]
     for part in inner:
         if isinstance(part, w.Widget):
