@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Sequence
 import polars as pl
 
 from wellprod.analysis.measures.formulas import *  # noqa: F403
-from wellprod.analysis.measures.keys import KEYS, By
 from wellprod.analysis.measures.measure import MEASURES, Measure
 from wellprod.analysis.measures.months import Phase
+from wellprod.analysis.measures.owners import KEYS, By
 from wellprod.analysis.measures.table import tabulate
 from wellprod.analysis.measures.units import Units
 from wellprod.analysis.selection import Selection

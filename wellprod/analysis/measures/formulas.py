@@ -23,7 +23,6 @@ _RATES: dict[Phase, unit.Quantity] = {
 _REPORTED = {phase: quantity for phase, quantity in _RATES.items() if phase in RATES}
 _MAIN: dict[Phase, unit.Quantity] = dict.fromkeys(("oil", "gas", "water", "boe"), unit.FRACTION)
 _COUNTS: dict[Phase, unit.Quantity] = dict.fromkeys(RATES, unit.COUNT)
-_ON = "oil_production_kbd > 0 OR gas_production_mmcfd > 0"
 
 
 def _volume(months: Months, phase: Phase) -> str:
@@ -96,7 +95,7 @@ def _share(months: Months, phase: Phase) -> str:
     Null: where it is null, or the total is null or 0.
     Source: OFM, Plots (percent).
     """
-    return over(months.rate(phase), months.total(months.rate(phase)))
+    return over(months.rate(phase), months.total(phase))
 
 
 def _nulls(months: Months, phase: Phase) -> str:
@@ -106,7 +105,7 @@ def _nulls(months: Months, phase: Phase) -> str:
     Null: never.
     Source: none; the rule is ours.
     """
-    return months.sum(f"{phase}_nulls", f"count(*) - count({RATES[phase]})")
+    return months.nulls(phase)
 
 
 def _cumulative_nulls(months: Months, phase: Phase) -> str:
@@ -116,7 +115,7 @@ def _cumulative_nulls(months: Months, phase: Phase) -> str:
     Null: never.
     Source: none; the rule is ours.
     """
-    return f"{months.so_far(f'{_nulls(months, phase)} + {months.missing()}')}::BIGINT"
+    return f"{months.so_far(months.nulls(phase))}::BIGINT + {months.wells('missing')}"
 
 
 oil_volume, gas_volume, liquids_volume, water_volume, boe_volume = of_phases(
@@ -216,7 +215,7 @@ def wells(months: Months) -> str:
     Null: never.
     Source: none; the rule is ours.
     """
-    return months.wells()
+    return months.wells("held")
 
 
 @measure(unit.COUNT, "Wells on production")
@@ -227,11 +226,7 @@ def wells_on(months: Months) -> str:
     Null: never.
     Source: none; the rule is ours.
     """
-    return months.wells(_ON)
-
-
-EXPECTED_AFTER_MONTHS = 3
-"""For so many months after its last record a well is still expected to report."""
+    return months.wells("producing")
 
 
 @measure(unit.COUNT, "Wells expected")
@@ -242,7 +237,7 @@ def wells_expected(months: Months) -> str:
     Null: never.
     Source: none; the rule is ours.
     """
-    return " + ".join([months.wells(), *(months.silent(past) for past in range(1, EXPECTED_AFTER_MONTHS + 1))])
+    return months.wells("expected")
 
 
 @measure(unit.FRACTION, "Completeness")
@@ -253,7 +248,7 @@ def completeness(months: Months) -> str:
     Null: never.
     Source: none; the rule is ours.
     """
-    return f"{months.wells()} / ({wells_expected.sql(months)})"
+    return f"{months.wells('held')} / {months.wells('expected')}"
 
 
 oil_nulls, gas_nulls, liquids_nulls, water_nulls = of_phases(_nulls, "{}_nulls", "records without {}", _COUNTS)

@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from wellprod.analysis.measures.keys import By
 from wellprod.analysis.measures.months import Months, Phase, Sql
+from wellprod.analysis.measures.owners import By
 from wellprod.analysis.measures.table import tabulate
 from wellprod.analysis.measures.units import Quantity, Units
 from wellprod.analysis.selection import Selection
