@@ -69,13 +69,18 @@ def draw_static(*, dark: bool = False) -> None:
     alt.renderers.enable(_RENDERER)
 
 
+def draw_on_page() -> None:
+    """Have the charts of this process take the colours of the page that they are put into."""
+    _enable("wellprod-page", _PAGE)
+
+
 def draw_interactive() -> None:
     """Draw the charts of this process live, with JavaScript of this machine alone: for JupyterLab and Voila.
 
     They take the colours of the page. The JavaScript goes along with each chart, so that a page had better have one
     chart of several panels than several charts; an `altair.JupyterChart` works offline too from now on.
     """
-    _enable("wellprod-page", _PAGE)
+    draw_on_page()
     alt.renderers.enable("jupyter", offline=True)
     alt.JupyterChart.enable_offline()
 
