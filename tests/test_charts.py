@@ -315,18 +315,32 @@ def _as_before() -> Iterator[None]:
     alt.theme.enable(theme)
 
 
+def shown(chart: ChartType) -> str:
+    """Give the picture that Jupyter is handed."""
+    bundle = chart._repr_mimebundle_()
+    assert isinstance(bundle, dict)
+    return str(bundle["image/svg+xml"])
+
+
+def test_what_is_zoomed_stays_in_its_panel() -> None:
+    """All marks of the panels that show the marked months are cut at their edges, what is hidden as well."""
+    panels = charts.linked(months(40)).to_dict()["vconcat"]
+    zoomed = [panel for panel in panels if "domainRaw" in json.dumps(panel)]
+    assert len(zoomed) == 2 and all(view["mark"]["clip"] for panel in zoomed for _, view in units_of(panel))
+
+
 @pytest.mark.usefixtures("_as_before")
 def test_charts_are_pictures_when_asked() -> None:
     """Drawn as SVG, which needs no JavaScript, on a ground of their own; counts of zero are drawn too."""
     chart = charts.import_counts({"new": 12000, "duplicate": 0, "restated": 1, "rejected": 0})
     charts.draw_static()
-    picture = chart._repr_mimebundle_()["image/svg+xml"]
+    picture = shown(chart)
     nothing = str(charts.import_counts(dict.fromkeys(("new", "rejected"), 0))._repr_mimebundle_())
     assert "<svg" in picture and "12,000" in picture and "<script" not in picture and 'fill="white"' in picture
     assert "aria-label='Records by what became of them'" in picture
     assert "<svg" in nothing
     charts.draw_static(dark=True)
-    assert 'fill="#111111"' in chart._repr_mimebundle_()["image/svg+xml"]
+    assert 'fill="#111111"' in shown(chart)
 
 
 def test_a_picture_stands_on_white_or_on_black() -> None:

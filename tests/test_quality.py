@@ -26,20 +26,19 @@ _INSERT = (
 
 
 class Records:
-    """Puts records of one source straight into a store and gives their marks."""
+    """Puts records of one source straight into a store, when their marks are asked for."""
 
     def __init__(self, path: Path) -> None:
         self.store = Store(path)
+        self.waiting: dict[str, list[list[Any]]] = {"production": [], "production_history": []}
 
     def add(self, well: int, month: str, *, field: int = 1, day: int = 1, replaced: str = "", **figures: Any) -> None:
         """Add a record, or an older version of one that was replaced on a day."""
         told = {**PLAIN, **figures}
         rates = [told[name] for name in ("days", "oil", "gas", "liquids", "water")]
         table = "production_history" if replaced else "production"
-        history = ", ?::TIMESTAMP AS replaced_at, uuid() AS replaced_by" if replaced else ""
         values = [well, f"{month}-01", field, day, *rates, field, well, *([replaced] if replaced else [])]
-        with self.store.write() as writing:
-            writing.connection.execute(_INSERT.format(table) + history, values)
+        self.waiting[table].append(values)
 
     def series(self, well: int, first: int, **figures: list[Any]) -> None:
         """Add a record a month, from a month of 2020 on."""
@@ -50,6 +49,12 @@ class Records:
 
     def marks(self, **selected: Any) -> pl.DataFrame:
         """Give the marks of a selection."""
+        with self.store.write() as writing:
+            for table, rows in self.waiting.items():
+                history = ", ?::TIMESTAMP AS replaced_at, uuid() AS replaced_by" if table != "production" else ""
+                if rows:
+                    writing.connection.executemany(_INSERT.format(table) + history, rows)
+                    rows.clear()
         with self.store.read() as reading:
             return marks(reading, Selection(**selected))
 
