@@ -28,6 +28,13 @@ ANP_WELLS = (Path(__file__).parents[2] / "shared" / "data" / "anp_wells.json").r
 _QUICK = {"WELLPROD_FEED_RETRY_SECONDS": "0.01", "COLUMNS": "100"}
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Python keep what it compiles, for the many processes to come, where the machine tells it not to."""
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(config.rootpath / ".pytest_cache" / "bytecode")
+        os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
