@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import merge
@@ -34,6 +34,7 @@ class Size:
     export_threads: int = 4
     watched: int = 600_000
     watchers: int = 200
+    declining: int = 1000
 
 
 QUICK = Size(
@@ -47,6 +48,7 @@ QUICK = Size(
     exported_in_little=100_000,
     exported_as_workbook=100_000,
     watched=300_000,
+    declining=200,
 )
 
 
@@ -247,6 +249,32 @@ def measures(size: Size, folder: Path) -> list[Row]:
     return rows
 
 
+def declines(size: Size, folder: Path) -> list[Row]:
+    """Measure how many known declines are found again, by the length of the history, and how long that takes."""
+
+    def task(months: tuple[int, int], rough: bool = False, workers: int | None = None) -> Task:
+        given = {"months": months, "rough": rough, "wells": size.declining, "workers": workers}
+        years = f"{months[0]}" if months[0] == months[1] else f"{months[0]} to {months[1]}"
+        name = f"{size.declining:,} {'rough ' if rough else ''}wells with {years} months"
+        return Task(name, "declines:fit", {"path": str(folder / "known.duckdb"), **given})
+
+    rows: list[Row] = []
+    for months in ((120, 120), (60, 120), (36, 120), (24, 36)):
+        for rough in (False, True):
+            result = run_once(one := task(months, rough))
+            told = "EUR within 5 %: {eur:.1%}, b within 0.1: {b:.1%}, failed: {failed:.1%}".format(**result)
+            told += f", median backtest error {result['tested']:.1%}; {result['seconds']:.1f} s"
+            limit = 95.0 if months == (120, 120) else None
+            rows.append(Row(f"{one.name}: both", told, 100 * result["both"], limit, " %", at_least=True))
+    alone, together = in_turn(
+        [replace(task((120, 120), workers=1), name="one"), replace(task((120, 120)), name="all")], size.repeats
+    ).values()
+    rows.append(
+        Row("all cores / one process, with the query", _against(together, alone), together.median / alone.median)
+    )
+    return rows
+
+
 PARTS: dict[str, Callable[[Size, Path], list[Row]]] = {
     "imports": imports,
     "merges": merges,
@@ -254,6 +282,7 @@ PARTS: dict[str, Callable[[Size, Path], list[Row]]] = {
     "jobs": jobs,
     "api": api,
     "measures": measures,
+    "declines": declines,
 }
 """Every part by its name."""
 

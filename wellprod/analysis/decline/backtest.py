@@ -37,9 +37,8 @@ class Backtest:
         if self.hidden is None or self.fit is None:
             return pl.DataFrame(schema={"month": pl.Date, **dict.fromkeys(_RATES, pl.Float64)})
         when, actual = self.hidden.months, self.hidden.rates
-        frame = pl.DataFrame(
-            [when.astype("datetime64[D]"), actual, self.fit.rates(when)], schema=["month", *_RATES[:2]]
-        )
+        columns = [when.astype("datetime64[D]"), actual, self.fit.rates(when) * self.fit.uptime]
+        frame = pl.DataFrame(columns, schema=["month", *_RATES[:2]])
         error = pl.when(pl.col("actual_rate") > 0).then(pl.col("forecast_rate") / pl.col("actual_rate") - 1)
         return frame.with_columns(error=error)
 

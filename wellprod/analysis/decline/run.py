@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import date
-from multiprocessing.connection import wait
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from wellprod.analysis.decline.history import HIDDEN_MONTHS, Assumptions, History, as_date
+from wellprod.analysis.decline.processes import OnProgress, here, in_processes
 from wellprod.analysis.decline.well import Columns, Key, Task, WellDecline, well_decline
 from wellprod.analysis.measures import MEASURES, Units, table
 from wellprod.analysis.selection import Selection
-from wellprod.errors import UsageError, WellprodError
+from wellprod.errors import UsageError
 from wellprod.store import Reading
 
 DecliningPhase = Literal["oil", "gas", "liquids", "boe"]
-OnProgress = Callable[[int, int], None]
 
 LIMITS: dict[DecliningPhase, float] = {"oil": 0.01, "gas": 0.06, "liquids": 0.01, "boe": 0.01}
 """The economic limits unless others are given, in kbd, mmcfd and kboed: 10 bbl a day and 60 Mscf a day, below which the
@@ -86,7 +79,7 @@ def declines(
         for first in range(0, len(wells), _WELLS_A_TASK)
     ]
     many = min(workers or (_cores() if len(wells) > _WELLS_FOR_ONE else 1), len(tasks))
-    rows = _in_processes(tasks, many, on_progress) if many > 1 else _here(tasks, on_progress)
+    rows = in_processes(tasks, many, on_progress) if many > 1 else here(tasks, on_progress)
     return pl.DataFrame(rows, schema=_schema(columns), orient="row")
 
 
@@ -136,43 +129,6 @@ def _histories(
         for key, begin, end in zip(named, first.tolist(), ends, strict=True)
     ]
     return wells, as_date(months.max())
-
-
-def _here(tasks: Sequence[Task], on_progress: OnProgress | None) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for task in tasks:
-        rows += task.rows()
-        if on_progress:
-            on_progress(len(rows), sum(len(each.wells) for each in tasks))
-    return rows
-
-
-def _in_processes(tasks: Sequence[Task], workers: int, on_progress: OnProgress | None) -> list[dict[str, Any]]:
-    """Work on the tasks side by side; new processes, as those of a fork would share locks of threads that they lack."""
-    total, done = sum(len(task.wells) for task in tasks), 0
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
-    try:
-        futures = [pool.submit(task.rows) for task in tasks]
-        for future in as_completed(futures):
-            done += len(future.result())
-            if on_progress:
-                on_progress(done, total)
-        return [row for future in futures for row in future.result()]
-    except BrokenProcessPool:
-        raise WellprodError(
-            f"A process that fitted declines ended before its work was done, after {done:,} of {total:,} wells.",
-            next='Give workers=1. In a script, call it under if __name__ == "__main__":.',
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """Leave an interrupt to the process that asked, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if parent := multiprocessing.parent_process():
-        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def _cores() -> int:

@@ -23,6 +23,7 @@ _LEFT_OUT = 2.0
 _MOST = 9.0
 _GOOD = 1.0
 _HARDLY_DEARER = 1.5
+_NEAR = 2
 _LATE = 12
 _LATE_WEIGHT = 3.0
 _LASTING_RISE = 0.3
@@ -43,7 +44,9 @@ def find_start(begin: Floats, end: Floats, log_rates: Floats, shape: Shape) -> t
     weights = np.where(np.arange(len(log_rates)) < len(log_rates) - _LATE, 1.0, _LATE_WEIGHT)
     tried: dict[int, tuple[float, Solution]] = {}
     for starts in _rounds(log_rates):
-        for start in starts - tried.keys():
+        for start in sorted(starts):
+            if any(abs(start - other) <= _NEAR for other in tried):
+                continue
             found = solve_roughly(begin[start:] - begin[start], end[start:] - begin[start], log_rates[start:], shape)
             tried[start] = float(_misfits(found.residuals, scale) @ weights[start:]) + _LEFT_OUT * start, found
         best = _cheapest(tried, begin, log_rates)
@@ -81,7 +84,7 @@ def _rounds(log_rates: Floats) -> Iterator[set[int]]:
     """Yield starts to be tried: the first month; peaks and the ends of their plateaus; evenly spaced ones."""
     yield {0}
     last = len(log_rates) - FEWEST
-    yield {start for start in [*_peaks(_rolling_median(log_rates)), int(log_rates.argmax())] if start <= last}
+    yield {start for start in _peaks(_rolling_median(log_rates)) if start <= last}
     yield set(range(0, last, max(3, last // 8)))
 
 
