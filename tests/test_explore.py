@@ -167,7 +167,7 @@ def test_what_is_chosen_is_seen_and_is_in_the_address(visitor: Visitor, anp: Lab
     figures = [float(row["oil_ksm3d"]) if row["oil_ksm3d"] else None for row in rows]
     assert figures == pytest.approx(expected["oil_ksm3d"].to_list())
     page.get_by_text("The data behind this chart").click()
-    expect(page.get_by_role("cell", name="2023-01", exact=True).first).to_be_visible()
+    expect(page.get_by_role("cell", name="2024-05", exact=True).first).to_be_visible()
 
     shared = page.get_by_label("The address of what you see, to hand on").input_value()
     assert shared == f"{anp.url}wellprod/explore?{urlsplit(page.url).query}"
