@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from wellprod.analysis.overview import days_of
+from wellprod.analysis.overview import days_of, volume_of
 from wellprod.analysis.wells import PHASES
 
 Phase = Literal["oil", "gas", "liquids", "water", "boe"]
@@ -98,6 +98,13 @@ class Months:
         """Give the first month that meets a condition."""
         self.looks_back = True
         return f"min(month) FILTER ({condition}) OVER (PARTITION BY owner)"
+
+
+def volume_of_phase(phase: Phase, mscf_per_boe: Fraction) -> str:
+    """Give the SQL of a volume over all records of several months."""
+    if phase == "boe":
+        return f"({volume_of(RATES['oil'])} + {volume_of(RATES['gas'])} / {number(mscf_per_boe)})"
+    return volume_of(RATES[phase])
 
 
 def number(value: Fraction) -> str:

@@ -118,7 +118,7 @@ def _fields_or_wells(reading: Reading, selection: Selection, kind: Kind, largest
         where, values = selection.condition(reading)
         sizes = f"SELECT data_source, {code}, {largest.size} AS size FROM production WHERE {where} GROUP BY ALL"
         held = held.join(reading.table(sizes, values), on=["data_source", code])
-    one = held.sort("last").group_by("data_source", "into").agg(pl.last(_NAMES[kind]), *([_SIZE] if largest else []))
+    one = held.sort("last").group_by("data_source", "into").agg(pl.last(*_NAMES[kind]), *([_SIZE] if largest else []))
     if largest:
         one = one.sort("size", "data_source", "into", descending=[True, False, False], nulls_last=True)
     titles = _numbered(one.sort("data_source", "into", maintain_order=True) if not largest else one)

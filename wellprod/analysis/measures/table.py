@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import polars as pl
 
@@ -14,8 +14,10 @@ from wellprod.analysis.measures.months import Months, Sql, number
 from wellprod.analysis.measures.owners import KEYS, By, Largest, owners_of
 from wellprod.analysis.measures.units import Quantity, Units
 from wellprod.analysis.selection import Selection
+from wellprod.errors import UsageError
 from wellprod.feed.units import BOE_RULES
 from wellprod.store import Reading
+from wellprod.text import nearest
 
 EXPECTED_AFTER_MONTHS = 3
 """For so many months after a record a well is still expected to report."""
@@ -47,6 +49,9 @@ def tabulate(
 
     With `largest` there are rows for them alone and for all others together, in that order.
     """
+    check("key", by, KEYS)
+    check("system of units", units, get_args(Units))
+    check("rule of oil equivalents", boe, BOE_RULES)
     selection = selection or Selection()
     owners = owners_of(reading, selection, by, largest)
     months = Months(BOE_RULES[boe].mscf)
@@ -87,6 +92,20 @@ def tabulate(
     if by != "all":
         found = found.join(owners.titles, on="owner", how="left", maintain_order="left")
     return found.select(*KEYS[by], "month", *columns)
+
+
+def check(kind: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name that is not known.
+
+    Raises
+    ------
+    UsageError
+        It is not; the message names the nearest and all.
+    """
+    if name not in known:
+        near = nearest(name, known)
+        advice = f"Near to it: {', '.join(near)}. " if near else ""
+        raise UsageError(f"There is no {kind} {name!r}.", next=f"{advice}Known: {', '.join(known)}.")
 
 
 def _in(units: Units, column: Column, months: Months) -> str:
