@@ -85,12 +85,12 @@ def draw_interactive() -> None:
     alt.JupyterChart.enable_offline()
 
 
-def as_svg(chart: ChartType, description: str, *, width: int = 900) -> str:
-    """Draw a chart as an inline SVG of `width` pixels that shrinks with its window, with words for ears.
+def as_svg(chart: ChartType, description: str) -> str:
+    """Draw a chart as an inline SVG that shrinks with its window, with words for ears.
 
     It takes the colours of the page that it stands in.
     """
-    return _labelled(_drawn(chart.properties(width=width).to_dict(), _PAGE), description)
+    return _labelled(_drawn(chart.to_dict(), _PAGE), description)
 
 
 def as_png(chart: ChartType, *, scale: float = 2, dark: bool = False) -> bytes:

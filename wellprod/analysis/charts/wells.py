@@ -53,7 +53,7 @@ def stacked(
     named = ranked.head(top).to_list()
     if len(ranked) == top + 1:  # a band of its own takes no more room than one called 1 other
         others, named = ranked[top], named
-    counts = kept.group_by("month").agg(wells=pl.col("name").n_unique())
+    counts = kept.group_by("month").agg(wells=pl.len())
     months = counts.select(pl.date_range(pl.col("month").min(), pl.col("month").max(), "1mo").alias("month"))
     bands = [*named, *([others] if len(ranked) > top else [])]
     summed = (
@@ -72,7 +72,9 @@ def stacked(
     days = (months["month"][-1] - months["month"][0]).days
     x = alt.X("month:T", title=None, axis=month_axis(days))
     colours = [*_BANDS[: len(named)], *([_OTHERS] if len(bands) > len(named) else [])]
-    legend = alt.Legend(title=None, orient="right", values=bands[::-1], labelLimit=_LEGEND - 25, symbolType="square")
+    legend = alt.Legend(
+        title=None, orient="right", values=bands[::-1], labelLimit=_LEGEND - 25, labelExpr=data.CUT, symbolType="square"
+    )
     chosen = alt.selection_point(f"shown_{column}_by_{what}", fields=["name"], bind="legend")
     y = alt.Y(
         f"{column}:Q",
@@ -146,7 +148,11 @@ def ranked(
     rows, rest = order.head(top), order.slice(top)
     names = [*rows["name"], *([f"{rest.height:,} others"] if rest.height else [])]
     y = alt.Y(
-        "name:N", sort=None, scale=alt.Scale(domain=names), title=None, axis=alt.Axis(labelLimit=_NAME, ticks=False)
+        "name:N",
+        sort=None,
+        scale=alt.Scale(domain=names),
+        title=None,
+        axis=alt.Axis(labelLimit=_NAME, labelExpr=data.CUT, ticks=False),
     )
     x = alt.X(
         "value:Q",
@@ -188,22 +194,22 @@ def bubbles(
     columns = {name: MEASURES[name].column(units) for name in dict.fromkeys((x, y, size))}
     what = _plural(table)
     description = f"{titled(y, units)} against {titled(x, units).lower()}, one circle a {what[:-1]}"
-    by_name = data.drawable(data.named(table), [columns[size]])
-    by_name = data.drawable(by_name, [columns[x]], log=log_x)
-    by_name = data.drawable(by_name, [columns[y]], log=log_y)
+    key = [name for name in ("data_source", f"{what[:-1]}_code", "group") if name in table.columns]
+    both = data.drawable(data.drawable(table, [columns[x]], log=log_x), [columns[y]], log=log_y)
     last = (
-        by_name.drop_nulls([columns[x], columns[y]])
-        .sort("month")
-        .group_by("name", maintain_order=True)
-        .last()
-        .sort(columns[size], descending=True, nulls_last=True)
+        data.named(
+            both.drop_nulls([columns[x], columns[y]]).filter(pl.col("month") == pl.col("month").max().over(*key))
+        )
+        .sort(columns[size], "name", descending=[True, False], nulls_last=True)
         .select("name", "month", *columns.values())
     )
     if last.is_empty():
         return told(nothing(height=_TALL), description, title)
     drawn = last.head(_BUBBLES)
     said = (
-        [f"{drawn.height:,} of {last.height:,} {what} drawn, those with the most"] if drawn.height < last.height else []
+        [f"{drawn.height:,} of {last.height:,} {what} drawn, those with the most {MEASURES[size].title.lower()}"]
+        if drawn.height < last.height
+        else []
     )
 
     def along(channel: type[alt.X] | type[alt.Y], name: str, log: bool) -> alt.X | alt.Y:
@@ -271,9 +277,9 @@ def _short(figures: pl.Series, measure: str) -> str:
 
 def _apart(drawn: pl.DataFrame, x: str, y: str, log_x: bool, log_y: bool) -> pl.DataFrame:
     """Give the first rows whose names do not stand on one another: name, x, y, and the side that the name is on."""
-    at = drawn.select("name", x, y, across=_place(pl.col(x), log_x) * WIDTH, up=_place(pl.col(y), log_y) * _TALL).head(
-        _TRIED
-    )
+    at = drawn.select(
+        data.cut(pl.col("name")), x, y, across=_place(pl.col(x), log_x) * WIDTH, up=_place(pl.col(y), log_y) * _TALL
+    ).head(_TRIED)
     kept: list[dict[str, object]] = []
     taken: list[tuple[float, float]] = []
     for row in at.iter_rows(named=True):
