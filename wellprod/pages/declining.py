@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import cast
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from wellprod.analysis.decline.run import DecliningPhase, decline
-from wellprod.analysis.decline.well import WellDecline
 from wellprod.analysis.measures import MEASURES, Units, table
 from wellprod.analysis.preview import preview
 from wellprod.analysis.selection import Selection
 from wellprod.errors import SelectionError, UsageError
 from wellprod.pages.figures import as_told
 from wellprod.store import Reading
+
+if TYPE_CHECKING:
+    from wellprod.analysis.decline.well import WellDecline
 
 _OFFERED = 12
 _FEW = 20
@@ -40,7 +41,9 @@ def decline_of(reading: Reading, selection: Selection, measure: str, units: Unit
     """
     if preview(reading, selection, rows=0).wells > _FEW:
         return None
-    phase = cast(DecliningPhase, measure.removesuffix("_rate"))
+    from wellprod.analysis.decline.run import decline  # here, since scipy takes as long to load as altair
+
+    phase: Literal["oil", "gas"] = "gas" if measure == "gas_rate" else "oil"
     try:
         return decline(reading, selection, phase, units=units)
     except SelectionError:

@@ -146,7 +146,7 @@ class ExplorePage(parts.Page):
         except Exception as error:
             self._refuse(error)
             return
-        self._figures.put(parts.facts(found.figures) + parts.facts(found.seen.facts))
+        self._figures.put("".join(parts.facts(pairs) for pairs in (found.figures, found.seen.facts) if pairs))
         self._drawing.show(found.spec, found.seen.table, VIEWS[look.view].title, f"wellprod_{look.view}")
         self._put("", seen=True)
 
