@@ -174,8 +174,7 @@ def cgr(months: Months) -> str:
     Null: where no feed says so, where no record has both liquids and oil, or gas is null or 0.
     Source: a rule of wellprod; the feed's profile says liquids_include_oil and liquids_include_condensate.
     """
-    told = "(SELECT data_source FROM data_sources WHERE liquids_include_oil AND liquids_include_condensate)"
-    has = f"FILTER (data_source IN {told})"
+    has = f"FILTER ({months.has_condensate()})"
     condensate = months.sum("condensate", f"sum({RATES['liquids']} - {RATES['oil']}) {has}")
     gas = months.sum("gas_with_condensate", f"sum({RATES['gas']}) {has}")
     return over(f"1000 * {condensate}", gas)

@@ -43,6 +43,8 @@ class Months:
         Whether something looks at months beside the one of the row.
     counts_wells
         Whether something tells wells from records.
+    asks_sources
+        Whether something asks what data sources say of their figures.
     """
 
     mscf_per_boe: Fraction
@@ -50,6 +52,7 @@ class Months:
     totals: dict[str, str] = field(default_factory=dict)
     looks_back: bool = False
     counts_wells: bool = False
+    asks_sources: bool = False
 
     def sum(self, name: str, aggregate: str) -> str:
         """Have an aggregate of the month's records, and give its name."""
@@ -82,6 +85,11 @@ class Months:
         self.counts_wells = True
         self.looks_back |= counted in ("expected", "missing")
         return f"wells_{counted}"
+
+    def has_condensate(self) -> str:
+        """Say whether the liquids of a record are its oil and its condensate."""
+        self.asks_sources = True
+        return "has_condensate"
 
     def so_far(self, figure: str) -> str:
         """Give the sum of a figure from the first month held."""

@@ -23,6 +23,12 @@ EXPECTED_AFTER_MONTHS = 3
 """For so many months after a record a well is still expected to report."""
 
 
+_TOLD = (
+    " LEFT JOIN (SELECT data_source, liquids_include_oil AND liquids_include_condensate AS has_condensate"
+    " FROM data_sources) USING (data_source)"
+)
+
+
 class Column(Protocol):
     """What a column of the table holds."""
 
@@ -64,7 +70,7 @@ def tabulate(
     sums = "".join(f", {aggregate} AS {name}" for name, aggregate in months.sums.items())
     query = (
         "WITH months AS (SELECT owner, production_period AS month"
-        f"{sums} FROM ({records}) GROUP BY owner, production_period)"
+        f"{sums} FROM ({records}){_TOLD if months.asks_sources else ''} GROUP BY owner, production_period)"
     )
     joined = ""
     if months.totals:
