@@ -21,6 +21,8 @@ async function render({ model, el }) {
     if (!spec?.$schema) return place.replaceChildren();
     ({ view } = await vegaEmbed(place, spec, { mode: "vega-lite" }));
     await view.runAsync();
+    place.querySelector("summary")?.setAttribute("aria-label", "Save the chart as a picture");
+    for (const mark of place.querySelectorAll("[role^=graphics]:not([aria-label])")) mark.setAttribute("aria-hidden", "true");
     beside = parseFloat(place.querySelector("svg")?.getAttribute("width") ?? 0) - view.signal("width");
     await fit();
   }

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from datetime import date
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from wellprod.analysis.decline.run import DecliningPhase, decline
-from wellprod.analysis.decline.well import WellDecline
 from wellprod.analysis.measures import MEASURES, Units, table
 from wellprod.analysis.preview import preview
 from wellprod.analysis.selection import Selection
 from wellprod.errors import SelectionError, UsageError
 from wellprod.pages.figures import as_told
-from wellprod.pages.picker import selector
 from wellprod.store import Reading
+
+if TYPE_CHECKING:
+    from wellprod.analysis.decline.well import WellDecline
 
 _OFFERED = 12
 _FEW = 20
@@ -23,10 +24,11 @@ _FEW = 20
 
 @dataclass(frozen=True, slots=True)
 class Well:
-    """A well that may be chosen: its title, and what a selection takes it as."""
+    """A well that may be chosen: its title, name and code."""
 
     title: str
-    selector: str
+    name: str
+    code: str
 
 
 def decline_of(reading: Reading, selection: Selection, measure: str, units: Units) -> WellDecline | None:
@@ -39,7 +41,9 @@ def decline_of(reading: Reading, selection: Selection, measure: str, units: Unit
     """
     if preview(reading, selection, rows=0).wells > _FEW:
         return None
-    phase = cast(DecliningPhase, measure.removesuffix("_rate"))
+    from wellprod.analysis.decline.run import decline  # here, since scipy takes as long to load as altair
+
+    phase: Literal["oil", "gas"] = "gas" if measure == "gas_rate" else "oil"
     try:
         return decline(reading, selection, phase, units=units)
     except SelectionError:
@@ -48,20 +52,25 @@ def decline_of(reading: Reading, selection: Selection, measure: str, units: Unit
         return None
 
 
+def in_newest_month(reading: Reading, selection: Selection, measure: str) -> Selection:
+    """Give a selection with the newest month alone in which it has a figure of a measure, or any record."""
+    months = table(reading, selection, (measure,))
+    with_figure = months.drop_nulls()["month"]
+    newest = (with_figure if len(with_figure) else months["month"]).max()
+    month = f"{newest:%Y-%m}" if isinstance(newest, date) else None
+    return replace(selection, first_month=month, last_month=month) if month else selection
+
+
 def largest_wells(reading: Reading, selection: Selection, measure: str, units: Units) -> tuple[Well, ...]:
     """Give the wells with the most of a measure in the newest month of a selection, at most 12."""
-    months = table(reading, selection, (measure,))["month"]
-    if months.is_empty():
-        return ()
-    month = f"{months[-1]:%Y-%m}"
-    found = table(reading, replace(selection, first_month=month, last_month=month), (measure,), by="well", units=units)
+    newest = in_newest_month(reading, selection, measure)
+    found = table(reading, newest, (measure,), by="well", units=units)
     column = MEASURES[measure].column(units)
     largest = found.sort(column, "well", descending=[True, False], nulls_last=True).head(_OFFERED)
-    return tuple(_well(reading, row, as_told(measure, row[column], units)) for row in largest.iter_rows(named=True))
-
-
-def _well(reading: Reading, row: dict[str, Any], figure: str) -> Well:
-    return Well(f"{row['well']}: {figure}", selector(reading, "well", row["well"], str(row["well_code"])))
+    return tuple(
+        Well(f"{row['well']}: {as_told(measure, row[column], units)}", row["well"], str(row["well_code"]))
+        for row in largest.iter_rows(named=True)
+    )
 
 
 def decline_months(found: WellDecline) -> pl.DataFrame:

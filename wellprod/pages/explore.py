@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from functools import partial
 from html import escape
@@ -20,6 +21,7 @@ from wellprod.pages.chooser import Chooser
 from wellprod.pages.drawing import Drawing, program
 from wellprod.pages.figures import key_figures
 from wellprod.pages.lookform import LookForm, allowed
+from wellprod.pages.picker import selector
 from wellprod.pages.views import VIEWS, Look
 from wellprod.pages.watch import watch_jobs
 from wellprod.settings import Settings, load_settings, page_query
@@ -27,6 +29,7 @@ from wellprod.store import Reading, Store
 from wellprod.text import number
 
 if TYPE_CHECKING:
+    from wellprod.pages.declining import Well
     from wellprod.pages.seeing import Seen
 
 _NAMED = 3
@@ -52,7 +55,7 @@ class ExplorePage(parts.Page):
 
     def __init__(self, query: str | None = None, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
-        store = Store(self.settings.store_path, self.settings.store_wait_seconds)
+        self._store = store = Store(self.settings.store_path, self.settings.store_wait_seconds)
         self._asking = Asking(store)
         self._wrong, self._message, self._heading, self._state, self._figures, self._link = (
             parts.Html() for _ in range(6)
@@ -143,7 +146,7 @@ class ExplorePage(parts.Page):
         except Exception as error:
             self._refuse(error)
             return
-        self._figures.put(parts.facts(found.figures) + parts.facts(found.seen.facts))
+        self._figures.put("".join(parts.facts(pairs) for pairs in (found.figures, found.seen.facts) if pairs))
         self._drawing.show(found.spec, found.seen.table, VIEWS[look.view].title, f"wellprod_{look.view}")
         self._put("", seen=True)
 
@@ -151,7 +154,7 @@ class ExplorePage(parts.Page):
         """Let one well be chosen, where a view is of one."""
         self._figures.put(parts.facts(found.figures))
         self._wells.children = [
-            parts.button(well.title, partial(self._choose, well.selector), hint=f"Show {well.title}")
+            parts.button(well.title, partial(self._on_well, well), hint=f"Show {well.title}")
             for well in found.seen.wells
         ]
         self._put(
@@ -159,9 +162,21 @@ class ExplorePage(parts.Page):
             wells=True,
         )
 
-    def _choose(self, well: str) -> None:
-        chosen = self._chooser.selection
-        self._chooser.put(replace(chosen, wells=(well,), name="", description="", client=""))
+    def _on_well(self, well: Well) -> None:
+        self.run(self._choose(well))
+
+    async def _choose(self, well: Well) -> None:
+        try:
+            chosen = self._chooser.selection
+            given = await asyncio.to_thread(self._selector, well)
+        except WellprodError as error:
+            self._refuse(error)
+            return
+        self._chooser.put(replace(chosen, wells=(given,), name="", description="", client=""))
+
+    def _selector(self, well: Well) -> str:
+        with self._store.read() as reading:
+            return selector(reading, "well", well.name, well.code)
 
     def _busy(self, look: Look, selection: Selection) -> None:
         self._heading.put(f"<h2>{escape(VIEWS[look.view].title)}</h2>{parts.aside(_named(selection))}")

@@ -11,11 +11,13 @@ from altair.typing import ChartType
 
 from wellprod.analysis import charts
 from wellprod.analysis.charts.look import draw_on_page, nothing
-from wellprod.analysis.measures import table
+from wellprod.analysis.measures import MEASURES, table, top
 from wellprod.analysis.selection import Selection
-from wellprod.pages.declining import Well, decline_facts, decline_months, decline_of, largest_wells
+from wellprod.pages.declining import Well, decline_facts, decline_months, decline_of, in_newest_month, largest_wells
 from wellprod.pages.views import Look
 from wellprod.store import Reading
+
+_BANDS, _BARS, _LISTED = 8, 15, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,24 @@ def _measure(reading: Reading, selection: Selection, look: Look) -> Seen:
 
 
 def _stacked(reading: Reading, selection: Selection, look: Look) -> Seen:
-    found = table(reading, selection, (look.measure,), by=look.by, units=look.units, boe=look.boe)
-    return Seen(found, lambda: charts.stacked(found, look.units, measure=look.measure))
+    wells = table(reading, selection, ("wells_on",))
+    if look.by in ("field", "well"):
+        found = top(reading, selection, look.measure, _BANDS, by=look.by, units=look.units, boe=look.boe)
+    else:
+        found = table(reading, selection, (look.measure,), by=look.by, units=look.units, boe=look.boe)
+    return Seen(found, lambda: charts.stacked(found, look.units, measure=look.measure, wells=wells))
 
 
 def _ranked(reading: Reading, selection: Selection, look: Look) -> Seen:
-    found = table(reading, selection, (look.measure,), by=look.by, units=look.units, boe=look.boe)
-    return Seen(found, lambda: charts.ranked(found, look.units, measure=look.measure))
+    """Ask for the largest: of volumes over all months, of what does not add up over months in the newest one."""
+    if look.measure.endswith("_volume") and look.by in ("field", "well"):
+        found = top(reading, selection, look.measure, _BARS, by=look.by, units=look.units, boe=look.boe)
+        return Seen(found, lambda: charts.ranked(found, look.units, measure=look.measure, top=_BARS))
+    newest = in_newest_month(reading, selection, look.measure)
+    every = table(reading, newest, (look.measure,), by=look.by, units=look.units, boe=look.boe)
+    column = MEASURES[look.measure].column(look.units)
+    found = every.sort(column, descending=True, nulls_last=True).head(_LISTED)
+    return Seen(found, lambda: charts.ranked(every, look.units, measure=look.measure, top=_BARS))
 
 
 def _cumulative(reading: Reading, selection: Selection, look: Look) -> Seen:

@@ -10,7 +10,6 @@ from wellprod.analysis.measures import MEASURES, By, Units
 _PHASES = ("oil", "gas", "water", "boe")
 _RATES = tuple(f"{phase}_rate" for phase in _PHASES)
 _VOLUMES = tuple(f"{phase}_volume" for phase in _PHASES)
-_CUMULATIVES = tuple(f"cum_{phase}" for phase in _PHASES)
 _EACH: tuple[By, ...] = ("field", "well", "group")
 
 
@@ -62,14 +61,14 @@ VIEWS: Mapping[str, View] = {
     ),
     "stacked": View(
         "Who adds what",
-        "What each adds to the whole, the largest at the foot, and how many there are.",
-        measures=(*_RATES, *_VOLUMES, *_CUMULATIVES),
+        "What each adds to the whole, the largest at the foot, and how many wells produced.",
+        measures=(*_RATES, *_VOLUMES),
         by=_EACH,
     ),
     "ranked": View(
         "Ranking",
         "The largest: volumes summed over the months that are chosen, any other measure in the newest of them.",
-        measures=tuple(name for name in MEASURES if not name.endswith("_nulls")),
+        measures=(*_RATES, *_VOLUMES, *(name for name in MEASURES if name not in (*_RATES, *_VOLUMES))),
         by=_EACH,
     ),
     "cumulative": View(

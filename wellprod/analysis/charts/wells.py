@@ -26,6 +26,7 @@ def stacked(
     measure: str = "oil_rate",
     top: int = 8,
     percent: bool = False,
+    wells: pl.DataFrame | None = None,
     title: str = "",
 ) -> ChartType:
     """Draw what each well, field or group adds to the whole, the largest at the foot, and below how many there are.
@@ -33,13 +34,16 @@ def stacked(
     Parameters
     ----------
     table
-        As `measures.table` gives it by well, field or group; a figure that is not reported adds nothing.
+        As `measures.table` gives it by well, field or group, or `measures.top` with its others, which stay together; a
+        figure that is not reported adds nothing.
     measure
         One that adds up: a volume, rate, cumulative or share.
     top
         So many bands, ten at most, those with the most over all months; the rest is one band, Others.
     percent
         Whether each month is drawn as 100 %.
+    wells
+        month and wells_on, to be drawn below in place of the number of rows above zero.
     """
     column = MEASURES[measure].column(units)
     what = _plural(table)
@@ -48,14 +52,17 @@ def stacked(
     if kept.is_empty():
         return told(nothing(height=300), description, title)
     top = min(top, len(_BANDS))
-    ranked = kept.group_by("name").agg(pl.col(column).sum()).sort(column, "name", descending=[True, False])["name"]
-    others = f"{len(ranked) - top:,} others"
+    own, rest = kept.filter(~_is_rest(kept)), kept.filter(_is_rest(kept))
+    ranked = own.group_by("name").agg(pl.col(column).sum()).sort(column, "name", descending=[True, False])["name"]
+    others = f"{len(ranked) - top:,} others" if rest.is_empty() else "Others"
     named = ranked.head(top).to_list()
-    if len(ranked) == top + 1:  # a band of its own takes no more room than one called 1 other
+    if len(ranked) == top + 1 and rest.is_empty():  # a band of its own takes no more room than one called 1 other
         others, named = ranked[top], named
     counts = kept.group_by("month").agg(wells=pl.len())
     months = counts.select(pl.date_range(pl.col("month").min(), pl.col("month").max(), "1mo").alias("month"))
-    bands = [*named, *([others] if len(ranked) > top else [])]
+    if wells is not None:
+        counts = wells.select("month", wells="wells_on")
+    bands = [*named, *([others] if len(ranked) > top or rest.height else [])]
     summed = (
         kept.with_columns(name=pl.when(pl.col("name").is_in(named)).then("name").otherwise(pl.lit(others)))
         .group_by("month", "name")
@@ -102,15 +109,16 @@ def stacked(
         else areas.mark_area(stroke="#808080", strokeWidth=0.5)
     )
     upper = mark.encode(**encoded).add_params(chosen).properties(width=WIDTH - _LEGEND, height=260)
+    counted = f"{what.capitalize()} above zero" if wells is None else "Wells on production"
     count = alt.Chart(data.values(months.join(counts, on="month", how="left")))
     lower = count.mark_bar(size=40) if one_month else count.mark_area(interpolate="step", line={"strokeWidth": 1})
     lower = lower.encode(
         x,
-        alt.Y("wells:Q", title=what.capitalize(), axis=data.counts(counts["wells"])),
+        alt.Y("wells:Q", title=what.capitalize() if wells is None else "Wells", axis=data.counts(counts["wells"])),
         color=alt.value("#8a8f94"),
         tooltip=[
             alt.Tooltip("month:T", format=MONTH, title="Month"),
-            alt.Tooltip("wells:Q", format=",d", title=f"{what.capitalize()} above zero"),
+            alt.Tooltip("wells:Q", format=",d", title=counted),
         ],
     ).properties(width=WIDTH - _LEGEND, height=70)
     return told(alt.vconcat(upper, lower, spacing=10), description, title)
@@ -129,8 +137,8 @@ def ranked(
     Parameters
     ----------
     table
-        As `measures.table` gives it by well, field or group. Of several months volumes are summed; of any other
-        measure the last month counts.
+        As `measures.table` gives it by well, field or group, or `measures.top` with its others, which stay together. Of
+        several months volumes are summed; of any other measure the last month counts.
     """
     column = MEASURES[measure].column(units)
     what = _plural(table)
@@ -142,11 +150,12 @@ def ranked(
     description = f"{what.capitalize()} by {titled(measure, units).lower()}{month}"
     if given.is_empty():
         return told(nothing(height=200), description, title)
-    figures = given.group_by("name").agg(value=pl.col(column).sum())
+    own, others = given.filter(~_is_rest(given)), given.filter(_is_rest(given)).select(value=column)
+    figures = own.group_by("name").agg(value=pl.col(column).sum())
     order = figures.sort("value", "name", descending=[True, False])
     form = _short(order["value"], measure)
-    rows, rest = order.head(top), order.slice(top)
-    names = [*rows["name"], *([f"{rest.height:,} others"] if rest.height else [])]
+    rows, rest = order.head(top), pl.concat([order.slice(top).select("value"), others])
+    names = [*rows["name"], *([f"{rest.height:,} others" if others.is_empty() else "Others"] if rest.height else [])]
     y = alt.Y(
         "name:N",
         sort=None,
@@ -169,8 +178,8 @@ def ranked(
     if rest.height:  # in words: as a bar they would leave no room for the largest
         summed = rest["value"].sum()
         words = f"{format(summed, form)} together" if adds_up(measure) else "not drawn"
-        others = alt.Chart(data.values(pl.DataFrame({"name": names[-1:], "text": [words]})))
-        layers.append(others.mark_text(align="left").encode(y, x=alt.value(4), text="text:N"))
+        last = alt.Chart(data.values(pl.DataFrame({"name": names[-1:], "text": [words]})))
+        layers.append(last.mark_text(align="left").encode(y, x=alt.value(4), text="text:N"))
     both = alt.layer(*layers).properties(width=WIDTH - _NAME, height=alt.Step(22))
     return told(both, description, title)
 
@@ -261,6 +270,12 @@ def bubbles(
     ]
     chart = alt.layer(circles, *labels).properties(width=WIDTH, height=_TALL)
     return told(chart, description, title, said)
+
+
+def _is_rest(table: pl.DataFrame) -> pl.Expr:
+    """Which rows are of all others together: those of `measures.top` without a code."""
+    code = f"{_plural(table)[:-1]}_code"
+    return pl.col(code).is_null() if code in table.columns else pl.lit(False)
 
 
 def _plural(table: pl.DataFrame) -> str:
