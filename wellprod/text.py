@@ -9,7 +9,27 @@ from datetime import datetime
 from html import escape
 from urllib.parse import quote
 
-_UNITS = {"kbbl": "kbbl", "mmscf": "MMscf", "kbd": "kbd", "mmcfd": "mmcfd"}
+UNITS = {
+    "kbbl": "kbbl",
+    "mmscf": "MMscf",
+    "kboe": "kboe",
+    "kbd": "kbd",
+    "mmcfd": "mmcfd",
+    "kboed": "kboed",
+    "scf_per_bbl": "scf/bbl",
+    "bbl_per_mmscf": "bbl/MMscf",
+    "ksm3": "10³ Sm³",
+    "mmsm3": "10⁶ Sm³",
+    "ksm3oe": "10³ Sm³ o.e.",
+    "ksm3d": "10³ Sm³/d",
+    "mmsm3d": "10⁶ Sm³/d",
+    "ksm3oed": "10³ Sm³ o.e./d",
+    "sm3_per_sm3": "Sm³/Sm³",
+    "sm3_per_mmsm3": "Sm³/10⁶ Sm³",
+}
+"""Units as they end the name of a column, and as people read them."""
+
+_SHORT = {"gor": "GOR", "cgr": "CGR", "wor": "WOR", "boe": "BOE"}
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
@@ -57,8 +77,9 @@ def age(seconds: float | None) -> str:
 
 def heading(name: str) -> tuple[str, str]:
     """Give the words of a column's name, and the unit behind them or nothing: ``oil_kbbl`` is oil, kbbl."""
-    words, _, unit = name.rpartition("_")
-    return (words.replace("_", " "), _UNITS[unit]) if unit in _UNITS else (name.replace("_", " "), "")
+    unit = next((unit for unit in UNITS if name.endswith(f"_{unit}")), "")
+    words = name.removesuffix(f"_{unit}").split("_")
+    return " ".join(_SHORT.get(word, word) for word in words), UNITS.get(unit, "")
 
 
 def attachment(name: str) -> str:

@@ -8,6 +8,7 @@ and are corrected to 60 °F by the ratio of the absolute temperatures.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import polars as pl
@@ -54,8 +55,28 @@ KBOE: dict[str, Fraction] = {
 }
 """Thousand barrels of oil equivalent in one of each unit."""
 
-MSCF_PER_BOE = 6
-"""Thousand cubic feet of gas in a barrel of oil equivalent (USGS DDS-69-D, chapter 27)."""
+
+@dataclass(frozen=True, slots=True)
+class BoeRule:
+    """How much gas counts as a barrel of oil: thousand standard cubic feet, exactly, and who says so."""
+
+    mscf: Fraction
+    source: str
+
+    def __str__(self) -> str:
+        """Give the rule as it stands beside a figure."""
+        return f"1 boe = {float(self.mscf):.5g} Mscf of gas ({self.source})"
+
+
+BOE_RULES = {
+    "6:1": BoeRule(Fraction(6), "USGS DDS-69-D, chapter 27"),
+    "5.8:1": BoeRule(Fraction("5.8"), "by energy, 5.8 million Btu at 1,000 Btu/scf, 26 USC 45K(d)(5)"),
+    "norway": BoeRule(_BBL_M3 / _FT3_M3, "1,000 Sm³ of gas = 1 Sm³ o.e., Norwegian Offshore Directorate"),
+}
+"""The rules of oil equivalents by name."""
+
+MSCF_PER_BOE = int(BOE_RULES["6:1"].mscf)
+"""Thousand cubic feet of gas in a barrel of oil equivalent, where no other rule is named."""
 
 DAYS: dict[str, Fraction] = {"d": Fraction(1), "h": Fraction(1, 24)}
 """Days in one of each unit of producing time."""
