@@ -168,7 +168,7 @@ def test_an_unknown_selection_is_told_with_those_there_are(bench: Workbench) -> 
 WRONG = {
     "fields = 'Tupi'": r"fields: Input should be a valid list \(given: 'Tupi'\)",
     "wells = [true]": r"wells\.0: Input should be a valid string \(given: True\)",
-    "field = ['Tupi']": "has the key 'field'; keys are name, description, client, fields, wells, first_month",
+    "field = ['Tupi']": "has the key 'field'; keys are name, description, client, fields, wells, groups, first_month",
     "first_month = '2024'": "'2024' is no month",
     "first_month = '2024-03'\nlast_month = '2024-01'": "lies before the first",
     "name = 'South'": "has another name in it: name = 'South'",

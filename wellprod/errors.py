@@ -5,6 +5,7 @@ WellprodError                      exit code 1
 │   ├── SettingsError              a WELLPROD_* setting
 │   ├── ProfileError               a feed profile
 │   ├── PresetError                an export preset
+│   ├── GroupsError                the file of names and groups
 │   ├── TooLarge                   a file or a request above a limit
 │   └── SelectionError             a saved selection, a field, well or month that is not there
 │       └── NotThere               a field or well without a record, or a selection that was not saved
@@ -114,6 +115,10 @@ class ProfileError(UsageError):
 
 class PresetError(UsageError):
     """An export preset is wrong or unknown."""
+
+
+class GroupsError(UsageError):
+    """The file of names and groups cannot be read or is wrong."""
 
 
 class TooLarge(UsageError):

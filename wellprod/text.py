@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from html import escape
 from urllib.parse import quote
 
@@ -86,6 +87,12 @@ def attachment(name: str) -> str:
     """Give the Content-Disposition that saves a file under `name`, whatever characters it has (RFC 6266)."""
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def nearest(text: str, known: Iterable[str]) -> list[str]:
+    """Give the up to three names that come nearest to a misspelt one, whatever the letter case."""
+    folded = {name.casefold(): name for name in known}
+    return [folded[name] for name in get_close_matches(text.casefold(), folded, n=3, cutoff=0.5)]
 
 
 def html_pairs(pairs: Mapping[str, str]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -76,20 +77,43 @@ class Descriptions(Generic[Model]):
 
     def _parsed(self, text: str, origin: str) -> Model:
         advice = f"Correct the file; the {self.word}s that come with wellprod are examples."
-        try:
-            return self.model(**{**tomllib.loads(text), "name": Path(origin).stem})
-        except tomllib.TOMLDecodeError as error:
-            raise self.error(f"The {self.word} {origin} is no TOML: {error}.", next=advice) from None
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            reason = str(first["msg"]).removeprefix("Value error, ")
-            given = f" (given: {first['input']!r})" if where and not isinstance(first["input"], Mapping) else ""
-            known = self._allowed_keys(first["loc"]) if first["type"] == "extra_forbidden" else ""
-            wrong = f"{f'{where}: ' if where else ''}{reason}{given}.{known}"
-            raise self.error(f"The {self.word} {origin} is wrong: {wrong}", next=advice) from None
+        what, name = f"The {self.word} {origin}", {"name": Path(origin).stem}
+        return parse_toml(text, self.model, self.column, what, self.error, next=advice, also=name)
 
-    def _allowed_keys(self, where: tuple[Any, ...]) -> str:
-        fields = (self.column if len(where) > 1 else self.model).model_fields
-        names = [field.alias or name for name, field in fields.items() if name != "name"]
-        return f" Allowed keys: {', '.join(names)}."
+
+def parse_toml(
+    text: str,
+    model: type[Model],
+    entry: type[BaseModel],
+    what: str,
+    error: type[UsageError],
+    *,
+    next: str,
+    also: Mapping[str, str] = MappingProxyType({}),
+) -> Model:
+    """Read a description.
+
+    Parameters
+    ----------
+    entry
+        What its tables within tables hold.
+    what
+        What the message calls it, such as ``The profile plain.toml``.
+    error, next
+        What is raised where it is wrong, with the key, what was given and what is allowed; and its advice.
+    also
+        What is put in place of, or beside, the keys of the file.
+    """
+    try:
+        return model(**{**tomllib.loads(text), **also})
+    except tomllib.TOMLDecodeError as problem:
+        raise error(f"{what} is no TOML: {problem}.", next=next) from None
+    except ValidationError as problem:
+        first = problem.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        given = f" (given: {first['input']!r})" if where and not isinstance(first["input"], Mapping) else ""
+        fields = (entry if len(first["loc"]) > 1 else model).model_fields
+        names = [field.alias or name for name, field in fields.items() if name not in also]
+        known = f" Allowed keys: {', '.join(names)}." if first["type"] == "extra_forbidden" else ""
+        raise error(f"{what} is wrong: {f'{where}: ' if where else ''}{reason}{given}.{known}", next=next) from None

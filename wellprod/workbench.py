@@ -113,6 +113,7 @@ class Workbench:
         selection: Selection | str | None = None,
         fields: Names = (),
         wells: Names = (),
+        groups: Names = (),
         first_month: str | None = None,
         last_month: str | None = None,
     ) -> pl.DataFrame:
@@ -123,17 +124,19 @@ class Workbench:
         selection
             A saved selection by its name, or one made here; what else is given replaces its own.
         fields, wells
-            Codes or names, in any letter case; all if none are given.
+            Codes or names, in any letter case; all if none are given. A field is also what `groups.toml` says it was.
+        groups
+            Names of groups, as `groups.toml` beside the store has them.
         first_month, last_month
             Months such as ``"2024-01"``, both included.
 
         Raises
         ------
         SelectionError
-            A saved selection, field, well or month is not there; the message names the nearest. So for each selection.
+            A saved selection, field, well, group or month is not there; the message names the nearest. So for all.
         """
         with self.store.read() as reading:
-            return selected_records(reading, self._selected(selection, fields, wells, first_month, last_month))
+            return selected_records(reading, self._selected(selection, fields, wells, groups, first_month, last_month))
 
     def fields(self) -> pl.DataFrame:
         """Give the fields, the one with the most oil first.
@@ -150,6 +153,7 @@ class Workbench:
         selection: Selection | str | None = None,
         fields: Names = (),
         wells: Names = (),
+        groups: Names = (),
         first_month: str | None = None,
         last_month: str | None = None,
     ) -> pl.DataFrame:
@@ -158,8 +162,9 @@ class Workbench:
         Columns well_code, well_reference, well_name, field_name, data_source, months, first_month, last_month,
         cum_oil_kbbl, cum_gas_mmscf, cum_water_kbbl.
         """
+        chosen = self._selected(selection, fields, wells, groups, first_month, last_month)
         with self.store.read() as reading:
-            return totals.well_totals(reading, self._selected(selection, fields, wells, first_month, last_month))
+            return totals.well_totals(reading, chosen)
 
     def monthly_volumes(
         self,
@@ -167,6 +172,7 @@ class Workbench:
         selection: Selection | str | None = None,
         fields: Names = (),
         wells: Names = (),
+        groups: Names = (),
         first_month: str | None = None,
         last_month: str | None = None,
     ) -> pl.DataFrame:
@@ -175,8 +181,9 @@ class Workbench:
         Columns production_period, oil_kbbl, gas_mmscf, water_kbbl, wells. A volume is the calendar-day rate times the
         days of the month; null adds nothing.
         """
+        chosen = self._selected(selection, fields, wells, groups, first_month, last_month)
         with self.store.read() as reading:
-            return totals.monthly_volumes(reading, self._selected(selection, fields, wells, first_month, last_month))
+            return totals.monthly_volumes(reading, chosen)
 
     # Selections that were saved
 
@@ -190,6 +197,7 @@ class Workbench:
         *,
         fields: Names = (),
         wells: Names = (),
+        groups: Names = (),
         first_month: str | None = None,
         last_month: str | None = None,
         description: str = "",
@@ -204,7 +212,7 @@ class Workbench:
             The name is not allowed or, without `replace`, taken; or a field or well is not in the store.
         """
         chosen = (_several(fields), _several(wells), first_month, last_month)
-        asked = Selection(*chosen, name=name, description=description, client=client)
+        asked = Selection(*chosen, name, description, client, _several(groups))
         with self.store.read() as reading:
             return save_selection(asked, self.settings.selections_path, reading, replace=replace)
 
@@ -364,6 +372,7 @@ class Workbench:
         selection: Selection | str | None = None,
         fields: Names = (),
         wells: Names = (),
+        groups: Names = (),
         first_month: str | None = None,
         last_month: str | None = None,
         columns: Sequence[str] = (),
@@ -391,7 +400,7 @@ class Workbench:
         UsageError, ExportError
             A value is not allowed, the selection is empty, or the file cannot be written.
         """
-        chosen = self._selected(selection, fields, wells, first_month, last_month)
+        chosen = self._selected(selection, fields, wells, groups, first_month, last_month)
         request = ExportRequest(chosen, format, output, tuple(columns), formulas_as_text, preset)
         return export_records(request, self.settings)
 
@@ -403,6 +412,7 @@ class Workbench:
         selection: Selection | str | None = None,
         fields: Names = (),
         wells: Names = (),
+        groups: Names = (),
         first_month: str | None = None,
         last_month: str | None = None,
         columns: Sequence[str] = (),
@@ -414,7 +424,7 @@ class Workbench:
         Without an output it goes to `WELLPROD_EXPORT_TARGET`, else to `downloads/` in the home; `job` shows how far it
         is, and `link` gives a link to the file.
         """
-        chosen = self._selected(selection, fields, wells, first_month, last_month)
+        chosen = self._selected(selection, fields, wells, groups, first_month, last_month)
         request = ExportRequest(chosen, format, output, tuple(columns), formulas_as_text, preset)
         return trigger_export(request, self.settings)
 
@@ -438,10 +448,11 @@ class Workbench:
         selection: Selection | str | None,
         fields: Names,
         wells: Names,
+        groups: Names,
         first_month: str | None,
         last_month: str | None,
     ) -> Selection:
-        chosen = (_several(fields), _several(wells), first_month, last_month)
+        chosen = (_several(fields), _several(wells), first_month, last_month, _several(groups))
         if isinstance(selection, Selection):
             return selection.narrowed(*chosen)
         return selection_of(selection, self.settings.selections_path, *chosen)

@@ -63,7 +63,7 @@ def find_well(reading: Reading, well: str, data_source: str | None = None) -> Fo
     UsageError
         It stands for several wells, of several data sources or of one.
     """
-    condition = Selection(wells=(well,)).condition(reading, data_source=data_source)
+    condition = Selection(wells=(well,)).condition(reading, data_source=data_source, renamed=False)
     return Found(_the_one("well", well, totals_by_well(reading, condition)), condition)
 
 
@@ -79,7 +79,7 @@ def find_field(reading: Reading, field: str, data_source: str | None = None) -> 
     UsageError
         It stands for several fields, of several data sources or of one.
     """
-    condition = Selection(fields=(field,)).condition(reading, data_source=data_source)
+    condition = Selection(fields=(field,)).condition(reading, data_source=data_source, renamed=False)
     return Found(_the_one("field", field, field_totals(reading, condition)), condition)
 
 

@@ -24,10 +24,10 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from wellprod.analysis.selection import Selection, check_name, nearest
+from wellprod.analysis.selection import Selection, check_name
 from wellprod.errors import NotThere, SelectionError
 from wellprod.store import Reading
-from wellprod.text import html_table
+from wellprod.text import html_table, nearest
 
 _SHOWN_NAMES = 3  # of the fields and wells, in a table
 _TOLD_NAMES = 20  # of the selections, in a message
@@ -49,9 +49,9 @@ class SavedSelection:
     def as_row(self) -> tuple[str, ...]:
         """Give it as a row under `SavedSelections.HEADINGS`."""
         if self.selection is None:
-            return (self.name, str(self.problem), *[""] * 4)
-        chosen = (_few(names) for names in (self.selection.fields, self.selection.wells))
-        told = (self.selection.description, self.selection.client)
+            return (self.name, str(self.problem), *[""] * 5)
+        chosen = (_few(names) or "all" for names in (self.selection.fields, self.selection.wells))
+        told = (self.selection.description, self.selection.client, _few(self.selection.groups))
         return (self.name, *told, *chosen, self.selection.months or "all")
 
 
@@ -59,7 +59,7 @@ class SavedSelections(tuple[SavedSelection, ...]):
     """Several saved selections, which a notebook shows as a table."""
 
     __slots__ = ()
-    HEADINGS = ("name", "description", "client", "fields", "wells", "months")
+    HEADINGS = ("name", "description", "client", "groups", "fields", "wells", "months")
 
     def __repr__(self) -> str:
         names = (f"{saved.name!r}{' (its file is wrong)' if saved.problem else ''}" for saved in self)
@@ -124,6 +124,7 @@ def selection_of(
     wells: Sequence[str] = (),
     first_month: str | None = None,
     last_month: str | None = None,
+    groups: Sequence[str] = (),
 ) -> Selection:
     """Give the selection saved as `name`, or all there is, with what else is given in place of its own.
 
@@ -133,7 +134,7 @@ def selection_of(
         As for `load_selection`, or a month is none.
     """
     saved = load_selection(name, folder) if name is not None else Selection()
-    return saved.narrowed(fields, wells, first_month, last_month)
+    return saved.narrowed(fields, wells, first_month, last_month, groups)
 
 
 def list_selections(folder: Path) -> SavedSelections:
@@ -169,6 +170,7 @@ class _File(BaseModel):
     client: str = ""
     fields: list[str] = []
     wells: list[str] = []
+    groups: list[str] = []
     first_month: str | None = None
     last_month: str | None = None
 
@@ -257,4 +259,4 @@ def _write(path: Path, text: str) -> None:
 
 def _few(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    return ", ".join(names[:_SHOWN_NAMES]) + more or "all"
+    return ", ".join(names[:_SHOWN_NAMES]) + more

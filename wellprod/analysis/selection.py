@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from difflib import get_close_matches
 from typing import Any
 from unicodedata import category
 
 import polars as pl
 
+from wellprod.analysis.groups import Kind, groups_of
+from wellprod.analysis.identity import Key, keys_held, keys_of
 from wellprod.errors import NotThere, SelectionError
 from wellprod.schema import RECORD
 from wellprod.store import Reading
@@ -20,8 +21,8 @@ from wellprod.text import html_pairs
 Condition = tuple[str, Sequence[Any]]
 """An SQL condition on `production` with `?` for values, and the values."""
 
-_FIELD_NAMES = ("field_name",)
-_WELL_NAMES = ("well_name", "well_reference")
+_KINDS: dict[Kind, str] = {"field": "fields", "well": "wells"}
+_SEVERAL = (*_KINDS.values(), "groups")
 _LONGEST_NAME = 60
 UNNAMED = "all"
 """What exports without a named selection are kept under, so that no selection may be called so."""
@@ -29,13 +30,13 @@ UNNAMED = "all"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Fields, wells and months; what is not given is not restricted.
+    """Fields, wells, groups of them, and months; what is not given is not restricted, each that is given narrows it.
 
     Parameters
     ----------
     fields
         Field codes or names, in any letter case; what is a code is not looked for as a name. A code stands for the
-        fields of all data sources that have it, a name for those that are called so.
+        fields of all data sources that have it, a name for those that are called so, or were, as `groups.toml` says.
     wells
         Well codes, names or references, likewise.
     first_month, last_month
@@ -43,6 +44,8 @@ class Selection:
     name, description, client
         What it is called, what it is for and for whom, where it is saved or handed on. The name is also part of the
         names of files and of keys in a bucket: letters, digits, spaces and ``.`` ``_`` ``-``, at most 60.
+    groups
+        Names of groups, as `groups.toml` beside the store has them; a record is of one of them.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class Selection:
     name: str = ""
     description: str = ""
     client: str = ""
+    groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.name:
@@ -70,12 +74,12 @@ class Selection:
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values."""
-        return {**asdict(self), "fields": list(self.fields), "wells": list(self.wells)}
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in _SEVERAL}}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Selection:
         """Make it again from plain values."""
-        return cls(**{**values, "fields": tuple(values["fields"]), "wells": tuple(values["wells"])})
+        return cls(**{**values, **{name: tuple(values.get(name, ())) for name in _SEVERAL}})
 
     def narrowed(
         self,
@@ -83,17 +87,23 @@ class Selection:
         wells: Sequence[str] = (),
         first_month: str | None = None,
         last_month: str | None = None,
+        groups: Sequence[str] = (),
     ) -> Selection:
         """Give it with what is given in place of its own.
 
-        With other months it keeps its name, and its files tell the months; with other fields or wells it is no longer
-        what was named, so that name and description go.
+        With other months it keeps its name, and its files tell the months; with other fields, wells or groups it is no
+        longer what was named, so that name and description go.
         """
         asked = replace(self, first_month=first_month or self.first_month, last_month=last_month or self.last_month)
-        if not fields and not wells:
+        if not (fields or wells or groups):
             return asked
         return replace(
-            asked, fields=tuple(fields) or self.fields, wells=tuple(wells) or self.wells, name="", description=""
+            asked,
+            fields=tuple(fields) or self.fields,
+            wells=tuple(wells) or self.wells,
+            groups=tuple(groups) or self.groups,
+            name="",
+            description="",
         )
 
     def as_pairs(self) -> dict[str, str]:
@@ -101,6 +111,7 @@ class Selection:
         told = {"Name": self.name, "Description": self.description, "Client": self.client}
         return {
             **{title: text for title, text in told.items() if text},
+            **({"Groups": ", ".join(self.groups)} if self.groups else {}),
             "Fields": ", ".join(self.fields) or "all",
             "Wells": ", ".join(self.wells) or "all",
             "Months": self.months or "all",
@@ -117,29 +128,32 @@ class Selection:
     def _repr_html_(self) -> str:
         return html_pairs(self.as_pairs())
 
-    def condition(self, reading: Reading, *, data_source: str | None = None) -> Condition:
+    def condition(self, reading: Reading, *, data_source: str | None = None, renamed: bool = True) -> Condition:
         """Give the SQL condition on `production` and its parameters.
 
         Parameters
         ----------
         data_source
             The one source in which fields and wells are looked for; None for all.
+        renamed
+            Whether a field or well is also what it was called before.
 
         Raises
         ------
         NotThere
-            A field or well is not in the store; the message names the nearest ones.
+            A field, well or group is not in the store; the message names the nearest ones.
         """
-        parts: list[str] = []
-        parameters: list[Any] = []
-        for kind, given, names in (("field", self.fields, _FIELD_NAMES), ("well", self.wells, _WELL_NAMES)):
-            if given:
-                keys = sorted({key for text in given for key in _keys(reading, kind, text, names, data_source)})
-                codes = sorted({code for _, code in keys})  # found ten times as fast as pairs
-                parts.append(f"{kind}_code IN ({', '.join('?' * len(codes))})")
-                parts.append(f"(data_source, {kind}_code) IN ({', '.join(['(?, ?)'] * len(keys))})")
-                parameters += [*codes, *(value for key in keys for value in key)]
-        return all_of((" AND ".join(parts), parameters), self.in_months)
+        parts: list[Condition] = []
+        for kind, given in _KINDS.items():
+            keys = {
+                key
+                for text in getattr(self, given)
+                for key in keys_of(reading, kind, text, data_source=data_source, renamed=renamed)
+            }
+            parts += [_is_one_of(kind, keys)] if keys else []
+        if self.groups:
+            parts.append(_any_of([group_condition(reading, name) for name in self.groups]))
+        return all_of(*parts, self.in_months)
 
     @property
     def in_months(self) -> Condition:
@@ -154,6 +168,35 @@ def all_of(*conditions: Condition) -> Condition:
     bounds = [(part, values) for part, values in conditions if part not in ("", "TRUE")]
     together = " AND ".join(f"({part})" for part, _ in bounds)
     return together or "TRUE", [value for _, values in bounds for value in values]
+
+
+def group_condition(reading: Reading, name: str) -> Condition:
+    """Give the condition that makes a record one of a group; members without a record are passed over.
+
+    Raises
+    ------
+    NotThere
+        There is no such group, or none of its members has a record.
+    """
+    known, group = groups_of(reading).find(name)
+    members = [_is_one_of(kind, keys_held(reading, kind, getattr(group, given))) for kind, given in _KINDS.items()]
+    if held := [condition for condition in members if condition[1]]:
+        return _any_of(held)
+    raise NotThere(
+        f"No field or well of the group {known!r} is in the store.",
+        next="Write them into groups.toml as the store has them: wellprod stats lists its fields.",
+    )
+
+
+def _is_one_of(kind: Kind, keys: Collection[Key]) -> Condition:
+    codes = sorted({code for _, code in keys})  # found ten times as fast as pairs
+    pairs = f"(data_source, {kind}_code) IN ({', '.join(['(?, ?)'] * len(keys))})"
+    values = [*codes, *(value for key in sorted(keys) for value in key)]
+    return f"{kind}_code IN ({', '.join('?' * len(codes))}) AND {pairs}", values
+
+
+def _any_of(conditions: Sequence[Condition]) -> Condition:
+    return " OR ".join(f"({part})" for part, _ in conditions), [value for _, values in conditions for value in values]
 
 
 def check_name(name: str) -> None:
@@ -178,12 +221,6 @@ def check_name(name: str) -> None:
         )
 
 
-def nearest(text: str, known: Iterable[str]) -> list[str]:
-    """Give the up to three names that come nearest to a misspelt one, whatever the letter case."""
-    folded = {name.casefold(): name for name in known}
-    return [folded[name] for name in get_close_matches(text.casefold(), folded, n=3, cutoff=0.5)]
-
-
 def selected_records(reading: Reading, selection: Selection) -> pl.DataFrame:
     """Give the records of a selection whole, with the columns of the record, in the order of the key.
 
@@ -194,49 +231,6 @@ def selected_records(reading: Reading, selection: Selection) -> pl.DataFrame:
     """
     batches = reading.records(*selection.condition(reading))
     return pl.concat([pl.DataFrame(schema=RECORD), *batches])
-
-
-def _keys(
-    reading: Reading, kind: str, text: str, names: tuple[str, ...], data_source: str | None
-) -> list[tuple[str, int]]:
-    """Give the data sources and codes that a code, in whichever source, or a name stands for."""
-    within, source = ("data_source = ? AND", [data_source]) if data_source is not None else ("", [])
-    query = f"SELECT DISTINCT data_source, {kind}_code FROM production WHERE {within}"
-    if (code := _code(text)) is not None and (
-        keys := reading.table(f"{query} {kind}_code = ?", [*source, code]).rows()
-    ):
-        return keys
-    named = " OR ".join(f"lower({name}) = lower(?)" for name in names)
-    if keys := reading.table(f"{query} ({named})", [*source, *[text] * len(names)]).rows():
-        return keys
-    known = reading.table(
-        " UNION ".join(
-            f"SELECT DISTINCT {name} AS name FROM production WHERE {within} {name} IS NOT NULL" for name in names
-        ),
-        source * len(names),
-    )["name"].to_list()
-    raise NotThere(
-        f"There is no {kind} {text!r} in {'the store' if data_source is None else f'the data source {data_source!r}'}.",
-        next=_advice(reading, kind, text, known),
-    )
-
-
-def _advice(reading: Reading, kind: str, text: str, known: list[str]) -> str:
-    """Say what to give in place of a name or code that is not there."""
-    if near := nearest(text, known):
-        return f"Near to it: {', '.join(near)}."
-    if known:
-        return f"Give a {kind} code or name that is there, such as {', '.join(sorted(known)[:3])}."
-    sources = reading.table("SELECT DISTINCT data_source FROM production ORDER BY data_source")["data_source"]
-    if sources.is_empty():
-        return "Import a feed first: wellprod import URL, or wellprod demo."
-    return f"Give a {kind} code that is there. Data sources: {', '.join(sources)}."
-
-
-def _code(text: str) -> int | None:
-    """Give the number that is written so and not otherwise, where it can be a code."""
-    code = int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else None
-    return code if code is not None and str(code) == text and abs(code) < 2**63 else None
 
 
 def _month(text: str | None) -> date | None:

@@ -15,6 +15,7 @@ from wellprod.cli.options import (
     Background,
     Fields,
     FirstMonth,
+    GroupNames,
     LastMonth,
     SelectionName,
     Wells,
@@ -164,6 +165,7 @@ def export(
     selection: SelectionName = None,
     field: Fields = None,
     well: Wells = None,
+    group: GroupNames = None,
     first_month: FirstMonth = None,
     last_month: LastMonth = None,
     column: Annotated[
@@ -183,7 +185,7 @@ def export(
     from wellprod.export import ExportRequest, trigger_export
 
     settings = read_settings()
-    chosen = read_selection(settings, selection, field, well, first_month, last_month)
+    chosen = read_selection(settings, selection, field, well, first_month, last_month, group)
     request = ExportRequest(chosen, format, output, tuple(column or ()), formulas_as_text, preset)
     if background:
         return work.end_trigger(trigger_export(request, settings), settings, as_json)

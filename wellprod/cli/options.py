@@ -16,6 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 Background = Annotated[bool, typer.Option("--background", help="Run it in a process of its own; tell its id at once.")]
 Fields = Annotated[list[str] | None, typer.Option("--field", help="Field code or name; may be given several times.")]
 Wells = Annotated[list[str] | None, typer.Option("--well", help="Well code, name or reference; may be repeated.")]
+GroupNames = Annotated[list[str] | None, typer.Option("--group", help="Group of groups.toml; may be repeated.")]
 FirstMonth = Annotated[str | None, typer.Option("--from", help="First month, such as 2023-01.")]
 LastMonth = Annotated[str | None, typer.Option("--to", help="Last month, such as 2024-05.")]
 SelectionName = Annotated[
@@ -39,11 +40,13 @@ def read_selection(
     wells: list[str] | None,
     first_month: str | None,
     last_month: str | None,
+    groups: list[str] | None = None,
 ) -> Selection:
     """Give the saved selection called `name`, or all there is, with what else was given in place of its own."""
     from wellprod.analysis.saved import selection_of
 
-    return selection_of(name, settings.selections_path, fields or (), wells or (), first_month, last_month)
+    chosen = (fields or (), wells or (), first_month, last_month, groups or ())
+    return selection_of(name, settings.selections_path, *chosen)
 
 
 def print_json(value: Any) -> None:

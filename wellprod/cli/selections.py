@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from wellprod.cli import screen
-from wellprod.cli.options import AsJson, Fields, FirstMonth, LastMonth, Wells, print_json, read_settings
+from wellprod.cli.options import AsJson, Fields, FirstMonth, GroupNames, LastMonth, Wells, print_json, read_settings
 
 commands = typer.Typer(help="Saved selections: which fields, wells and months, under a name.", no_args_is_help=True)
 
@@ -46,6 +46,7 @@ def selections_save(
     name: Name,
     field: Fields = None,
     well: Wells = None,
+    group: GroupNames = None,
     first_month: FirstMonth = None,
     last_month: LastMonth = None,
     description: Annotated[str, typer.Option(help="What it is for.", show_default=False)] = "",
@@ -59,7 +60,8 @@ def selections_save(
     from wellprod.store import Store
 
     settings = read_settings()
-    asked = Selection(tuple(field or ()), tuple(well or ()), first_month, last_month, name, description, client)
+    fields, wells, groups = (tuple(names or ()) for names in (field, well, group))
+    asked = Selection(fields, wells, first_month, last_month, name, description, client, groups)
     with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
         saved = save_selection(asked, settings.selections_path, reading, replace=replace)
     if as_json:

@@ -45,6 +45,8 @@ class Profile(BaseModel):
 
     `figures` says what its rates are: calendar-day rates (volume over all days of the month), producing-day rates
     (volume over the days on production) or monthly volumes; each becomes a calendar-day rate on the way in.
+    `liquids_include_oil` and `liquids_include_condensate` say what its liquids are; with both, the rest of the oil in
+    them is condensate.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +60,7 @@ class Profile(BaseModel):
     codes: Literal["integer", "text"] = "integer"
     well_in_one_field: bool = False
     liquids_include_oil: bool = False
+    liquids_include_condensate: bool = False
     columns: dict[str, Annotated[Column, BeforeValidator(_column)]] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal as signals
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -17,6 +17,7 @@ from wellprod.ahead import ReadAhead, Waiting
 from wellprod.errors import JobError, WellprodError, mask_secrets_of
 from wellprod.feed.clean import Cleaned
 from wellprod.feed.page import FailedPage, Page, Place
+from wellprod.feed.profile import Profile
 from wellprod.ingest.mapping import cleaned, with_raw_rows
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.source import Source, first_place
@@ -26,7 +27,7 @@ from wellprod.ingest.uploads import forget_imported
 from wellprod.jobs import Job, Ledger, Status, peak_memory_mb
 from wellprod.log import get_logger
 from wellprod.settings import Settings
-from wellprod.store import Store
+from wellprod.store import FigureBasis, Store, Writing
 
 _TICK_SECONDS = 0.2
 _REPORT_SECONDS = 0.5
@@ -126,6 +127,7 @@ class _Import:
         self.state = ImportState()
         self.before_run = ImportState()
         self.source = Source(request, self.settings, self._wait_for)
+        self.noted_sources: set[str] = set()
         self.waiting_for: str | None = None
         self.last_report = self.last_asked = 0.0
         self.storer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
@@ -303,10 +305,12 @@ class _Import:
         with self.store.write() as writing:
             if self.source.profile and records:
                 in_one_field = self.source.profile.well_in_one_field
-                merged = writing.merge(pl.concat(records), job_id=self.job.job_id, well_in_one_field=in_one_field)
+                given = pl.concat(records)
+                merged = writing.merge(given, job_id=self.job.job_id, well_in_one_field=in_one_field)
                 state.new += merged.new
                 state.duplicate += merged.duplicate
                 state.restated += merged.restated
+                self._note_basis(writing, self.source.profile, given["data_source"].unique())
                 rejects = pl.concat([rejects, merged.rejects])
             if not rejects.is_empty():
                 pages = [page.page for page in group.pages]
@@ -319,6 +323,15 @@ class _Import:
             writing.save_cursor(self.job.job_id, state.to_text())
         state.database_seconds += time.monotonic() - began
         return state
+
+    def _note_basis(self, writing: Writing, profile: Profile, data_sources: Iterable[str]) -> None:
+        """Keep what the profile says of the figures, once in a run for each data source."""
+        told = set(data_sources) - self.noted_sources
+        basis = FigureBasis(
+            profile.name, profile.figures, profile.liquids_include_oil, profile.liquids_include_condensate
+        )
+        writing.note_sources(basis, told, job_id=self.job.job_id)
+        self.noted_sources |= told
 
     def _counted(self, group: _Group) -> ImportState:
         """Give the state as it will be when the group is stored, but for what the merge decides."""

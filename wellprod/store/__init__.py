@@ -2,6 +2,6 @@
 
 from wellprod.store.migrations import SCHEMA_VERSION
 from wellprod.store.reading import Reading
-from wellprod.store.store import Limits, Store, Writing, load_cursor, read_copy
+from wellprod.store.store import FigureBasis, Limits, Store, Writing, load_cursor, read_copy
 
-__all__ = ["SCHEMA_VERSION", "Limits", "Reading", "Store", "Writing", "load_cursor", "read_copy"]
+__all__ = ["SCHEMA_VERSION", "FigureBasis", "Limits", "Reading", "Store", "Writing", "load_cursor", "read_copy"]

@@ -46,6 +46,13 @@ MIGRATIONS: dict[str, str] = {
             data_source VARCHAR NOT NULL, kind VARCHAR NOT NULL, code BIGINT NOT NULL, text VARCHAR NOT NULL
         );
     """,
+    "0002 what feeds say of their figures": """
+        CREATE TABLE data_sources (
+            data_source VARCHAR NOT NULL, profile VARCHAR NOT NULL, figures VARCHAR NOT NULL,
+            liquids_include_oil BOOLEAN NOT NULL, liquids_include_condensate BOOLEAN NOT NULL,
+            job_id UUID NOT NULL, told_at TIMESTAMP NOT NULL
+        );
+    """,
 }
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,10 +21,12 @@ SMALLEST_BATCH = 1000
 class Reading:
     """One open read; queries see the tables `production`, `production_history` and `rejected_rows`.
 
-    `is_in_order` says that the records lie in the order of the key, so that none need be sorted.
+    `folder` is where the store lies, and None where it is in memory; `is_in_order` says that the records lie in the
+    order of the key, so that none need be sorted.
     """
 
     connection: duckdb.DuckDBPyConnection
+    folder: Path | None = None
     is_in_order: bool = False
 
     def table(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,7 +83,7 @@ class Store:
                     limits.apply(connection)
                 else:
                     connection.execute(f"SET memory_limit = '{bytes_of(self.memory)}B'")
-                yield Reading(connection)
+                yield Reading(connection, self.path.parent)
                 return
         with self.write():
             pass  # to write is to bring the tables to this version
@@ -158,6 +158,16 @@ def read_copy(path: Path, limits: Limits) -> Iterator[Reading]:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureBasis:
+    """What a feed profile says of the figures of its records: what they were, and what its liquids are."""
+
+    profile: str
+    figures: str
+    liquids_include_oil: bool
+    liquids_include_condensate: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Writing:
     """One open transaction on the store; `now` stamps all that it writes."""
 
@@ -177,6 +187,13 @@ class Writing:
                 " FROM rejects",
                 [job_id, self.now],
             )
+
+    def note_sources(self, basis: FigureBasis, data_sources: Collection[str], *, job_id: str) -> None:
+        """Keep what an import says of the figures of its data sources, in the place of what the one before said."""
+        for source in data_sources:
+            self.connection.execute("DELETE FROM data_sources WHERE data_source = ?", [source])
+            row = [source, *astuple(basis), job_id, self.now]
+            self.connection.execute("INSERT INTO data_sources VALUES (?, ?, ?, ?, ?, ?::UUID, ?)", row)
 
     def save_cursor(self, job_id: str, state: str) -> None:
         """Keep where the import `job_id` stands, as text, in the place of what was kept before."""
