@@ -17,10 +17,11 @@ from wellprod.analysis.measures.measure import MEASURES, Measure
 from wellprod.analysis.measures.months import Phase
 from wellprod.analysis.measures.table import tabulate
 from wellprod.analysis.measures.units import Units
-from wellprod.analysis.selection import Selection, nearest
+from wellprod.analysis.selection import Selection
 from wellprod.errors import UsageError
 from wellprod.feed.units import BOE_RULES
 from wellprod.store import Reading
+from wellprod.text import nearest
 
 __all__ = ["BOE_RULES", "KEYS", "MEASURES", "By", "Measure", "Phase", "Units", "table", *MEASURES]
 
