@@ -1,0 +1,94 @@
+"""The points that a chart draws, and no others: paths with their gaps, wells by rank, names that are one well's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import polars as pl
+
+from wellprod.analysis.charts.look import AXIS_FIGURE
+
+_DIGITS = 6  # significant ones, which no screen shows more of
+_CYCLES = 5  # of a log axis at most, below the largest figure
+
+FEW = 25
+"""A path of fewer points has a mark at each."""
+
+
+def values(frame: pl.DataFrame, *columns: str) -> alt.InlineData:
+    """Give columns of a frame as the data of a chart: months as local time, six digits, null for what is no number."""
+    number = pl.selectors.float()
+    given = frame.select(columns or pl.all()).with_columns(
+        pl.when(number.is_finite()).then(number.round_sig_figs(_DIGITS)).name.keep(),
+        pl.selectors.date().dt.strftime("%Y-%m-%dT00:00:00"),  # a bare date would be midnight in Greenwich
+    )
+    return alt.InlineData(values=given.to_dicts())
+
+
+def drawable(frame: pl.DataFrame, columns: Sequence[str], *, log: bool = False) -> pl.DataFrame:
+    """Give null for what has no place on the axis: what is no number and, on a log one, what is not above zero."""
+    return frame.with_columns(
+        pl.when(pl.col(name).is_finite() & ((pl.col(name) > 0) if log else True)).then(pl.col(name)).alias(name)
+        for name in columns
+        for name in (name,)
+    )
+
+
+def path(frame: pl.DataFrame, columns: Sequence[str], *, by: Sequence[str] = (), at: str = "month") -> pl.DataFrame:
+    """Give the rows that have one of `columns`, with a row of nulls behind each after which a month has none.
+
+    A line then breaks where nothing was reported, and no row says so twice. Rows are ordered by `by` and `at`, a month
+    or the number of one.
+    """
+    kept = frame.filter(pl.any_horizontal(pl.col(columns).is_not_null())).sort(*by, at)
+    next_one = pl.col(at).dt.offset_by("1mo") if frame.schema[at] == pl.Date else pl.col(at) + 1
+    after = pl.col(at).shift(-1).over(by) if by else pl.col(at).shift(-1)
+    holes = kept.filter(after > next_one).select(*by, next_one.alias(at))
+    return pl.concat([kept, holes], how="diagonal").sort(*by, at)
+
+
+def alone(frame: pl.DataFrame, columns: Sequence[str], *, at: str = "month") -> pl.DataFrame:
+    """Give, of a path of one series, the points that no line leads to or from: `at`, name, value."""
+    lone = [
+        frame.filter(
+            pl.col(name).is_not_null()
+            & pl.col(name).shift(1).is_null()
+            & pl.col(name).shift(-1).is_null()
+        ).select(at, name=pl.lit(name), value=pl.col(name))
+        for name in columns
+    ]
+    return pl.concat(lone) if lone else pl.DataFrame(schema={at: pl.Date, "name": pl.String, "value": pl.Float64})
+
+
+def scale(frame: pl.DataFrame, columns: Sequence[str], *, log: bool = False) -> alt.Scale:
+    """Give the scale of what is drawn: from zero on, or in whole cycles, five at most."""
+    if not log:
+        return alt.Scale(zero=True)
+    figures = pl.concat([frame[name].cast(pl.Float64).rename("value") for name in columns])
+    figures = figures.filter(figures > 0)
+    top = pl.select(pl.lit(figures.max()).log10().ceil()).item()
+    foot = pl.select(pl.lit(figures.min()).log10().floor()).item()
+    foot = max(min(foot, top - 1), top - _CYCLES)
+    return alt.Scale(type="log", domain=[10.0**foot, 10.0**top])
+
+
+def axis(*, log: bool = False, share: bool = False) -> alt.Axis:
+    """Give the axis of figures, or of fractions as percent."""
+    if share:
+        return alt.Axis(format="~%", tickCount=5)
+    return alt.Axis(format=AXIS_FIGURE, tickCount=5) if not log else alt.Axis(format=AXIS_FIGURE, labelOverlap=True)
+
+
+def named(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give the frame with `name`, which is of one well, field or group alone: its title, with the code if need be."""
+    title = next(name for name in ("well", "field", "group") if name in frame.columns)
+    if title == "group":
+        return frame.with_columns(name=pl.col("group"))
+    source, code = pl.col("data_source"), pl.col(f"{title}_code")
+    shared = pl.struct(source, code).n_unique().over(title) > 1
+    within = code.n_unique().over(title) == pl.struct(source, code).n_unique().over(title)
+    told = pl.when(within).then(pl.format("{} ({})", title, code)).otherwise(
+        pl.format("{} ({}, {})", title, code, source)
+    )
+    return frame.with_columns(name=pl.when(shared).then(told).otherwise(pl.col(title)))
