@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from math import fsum
 from typing import Literal, NamedTuple
 
@@ -67,6 +67,8 @@ class Bridge:
     start, end
         The volume of the month before as it was known when this month first came, and that of this month; None where
         no well reported one, which counts as zero in the change.
+    known_at
+        When the import began that first brought a record of this month (UTC); None where there is none.
     wells
         What each well adds to each part: data_source, well_code, well, part, volume, other_field (where it came from
         or went to), has_days (in both months). The parts of a well sum to its own change.
@@ -77,6 +79,7 @@ class Bridge:
     month: date
     start: float | None
     end: float | None
+    known_at: datetime | None
     wells: pl.DataFrame
 
     @property
@@ -105,7 +108,11 @@ class Bridge:
         """Give the wells that changed most: data_source, well_code, well, volume, part (the title of its largest)."""
         largest = pl.col("part").sort_by(pl.col("volume").abs(), descending=True).first()
         each = self.wells.group_by(*_WELL, "well", maintain_order=True).agg(pl.col("volume").sum(), largest)
-        moved = each.sort(pl.col("volume").abs(), "well_code", descending=[True, False]).head(count)
+        moved = (
+            each.filter(pl.col("volume") != 0)
+            .sort(pl.col("volume").abs(), "well_code", descending=[True, False])
+            .head(count)
+        )
         return moved.with_columns(pl.col("part").replace_strict(TITLES, return_dtype=pl.String))
 
     def __repr__(self) -> str:
@@ -174,7 +181,8 @@ def volume_bridge(
         pl.col("part").replace_strict(order, return_dtype=pl.Int8), pl.col("volume").abs(), descending=[False, True]
     )
     columns = (*_WELL, "well", "part", "volume", "other_field", "has_days")
-    return Bridge(phase, month_before(month), month, ends[0], ends[1], detail.select(columns))
+    known_at = wells["known_at"].first() if wells.height else None
+    return Bridge(phase, month_before(month), month, *ends, known_at, detail.select(columns))
 
 
 def month_before(month: date) -> date:
@@ -217,7 +225,8 @@ past AS (
     SELECT data_source, well_code, {past} FROM production SEMI JOIN wells USING (data_source, well_code)
     GROUP BY data_source, well_code
 )
-SELECT *, data_source IN (SELECT data_source FROM placed WHERE production_period = {before}) AS source_reported
+SELECT *, data_source IN (SELECT data_source FROM placed WHERE production_period = {before}) AS source_reported,
+    (SELECT begun FROM brought) AS known_at
 FROM volumes JOIN past USING (data_source, well_code)
 """
 _COLUMNS = (

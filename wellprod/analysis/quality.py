@@ -158,7 +158,9 @@ and is at least by half, or by 10 points of water cut. `restated` is C5's. C4's 
 """
 
 _NOTHING = f"({' AND '.join(f'{rate} IS NULL' for rate in _RATE.values())})"
-_OFF = "median({0}) OVER (PARTITION BY data_source, well_code ORDER BY {order} ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING)"
+_OFF = (
+    "median({0}) OVER (PARTITION BY data_source, well_code ORDER BY {order} ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING)"
+)
 _BY_WELL = "OVER (PARTITION BY data_source, well_code)"
 _ORDER = "production_period, field_code"
 

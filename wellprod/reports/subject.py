@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wellprod.analysis.fieldmonth import field_month
+from wellprod.analysis.field.month import field_month
 from wellprod.errors import UsageError
 from wellprod.reports.notebook import Report
 from wellprod.settings import Settings

@@ -52,9 +52,7 @@ def alone(frame: pl.DataFrame, columns: Sequence[str], *, at: str = "month") -> 
     """Give, of a path of one series, the points that no line leads to or from: `at`, name, value."""
     lone = [
         frame.filter(
-            pl.col(name).is_not_null()
-            & pl.col(name).shift(1).is_null()
-            & pl.col(name).shift(-1).is_null()
+            pl.col(name).is_not_null() & pl.col(name).shift(1).is_null() & pl.col(name).shift(-1).is_null()
         ).select(at, name=pl.lit(name), value=pl.col(name))
         for name in columns
     ]
@@ -88,7 +86,7 @@ def named(frame: pl.DataFrame) -> pl.DataFrame:
     source, code = pl.col("data_source"), pl.col(f"{title}_code")
     shared = pl.struct(source, code).n_unique().over(title) > 1
     within = code.n_unique().over(title) == pl.struct(source, code).n_unique().over(title)
-    told = pl.when(within).then(pl.format("{} ({})", title, code)).otherwise(
-        pl.format("{} ({}, {})", title, code, source)
+    told = (
+        pl.when(within).then(pl.format("{} ({})", title, code)).otherwise(pl.format("{} ({}, {})", title, code, source))
     )
     return frame.with_columns(name=pl.when(shared).then(told).otherwise(pl.col(title)))
