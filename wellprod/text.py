@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from html import escape
+from math import floor, log10
 from urllib.parse import quote
 
 UNITS = {
@@ -36,6 +37,13 @@ _SHORT = {"gor": "GOR", "cgr": "CGR", "wor": "WOR", "boe": "BOE"}
 def number(value: float | int | None, digits: int = 0) -> str:
     """Give a number with thousands separators; nothing for None."""
     return "" if value is None else f"{value:,.{digits}f}"
+
+
+def figure(value: float | int | None) -> str:
+    """Give a figure as it is read in a table: counts whole, else four digits that count; nothing for None."""
+    if value is None or isinstance(value, int) or value == 0 or abs(value) >= 1000:
+        return number(value)
+    return f"{value:,.{max(3 - floor(log10(abs(value))), 0)}f}" if abs(value) >= 0.001 else f"{value:.1e}"
 
 
 def size(count: int) -> str:

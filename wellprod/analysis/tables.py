@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from wellprod.text import heading, html_table, number
+from wellprod.text import figure, heading, html_table, number
 
 _ROWS_SHOWN = 500
 
@@ -37,4 +37,4 @@ class Table:
 def _as_text(value: Any) -> str:
     if isinstance(value, date):
         return f"{value:%Y-%m}" if value.day == 1 else value.isoformat()
-    return number(value, 1 if isinstance(value, float) else 0) if isinstance(value, int | float) else str(value or "")
+    return figure(value) if isinstance(value, int | float) else str(value or "")

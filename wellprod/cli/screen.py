@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,12 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from wellprod.text import duration, heading, moment, number, size
+from wellprod.text import duration, figure, heading, moment, number, size
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from wellprod.analysis.measures import Measure
     from wellprod.analysis.saved import SavedSelections
     from wellprod.export import Preset
     from wellprod.ingest import ImportSummary
@@ -205,6 +207,16 @@ def show_reports(reports: list[Report], folder: Path) -> None:
     _say(out, f"[dim]{number(len(reports))} reports in {escape(str(folder))}[/]")
 
 
+def show_measures(measures: Iterable[Measure]) -> None:
+    """Show the measures: what each is, its column in both systems of units, and how it is made."""
+    for measure in measures:
+        columns = dict.fromkeys(f"{measure.column(units)}" for units in ("oilfield", "metric"))
+        out.print(f"[bold]{escape(measure.name)}[/]  {escape(measure.title)} [dim]({escape(', '.join(columns))})[/]")
+        for name, text in measure.told.items():
+            if name in ("Formula", "Null"):
+                out.print(Padding(f"[dim]{name}:[/] {escape(text.strip())}", (0, 0, 0, 2)))
+
+
 def show_presets(presets: list[Preset], folder: Path) -> None:
     """Show the layouts that an export can have, their columns, and where they were read."""
     for preset in presets:
@@ -240,10 +252,7 @@ def show_selections(selections: SavedSelections, folder: Path) -> None:
 def show_table(title: str, frame: pl.DataFrame) -> None:
     """Show a frame as a table; names with a unit behind them are given it in their heading."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="bold", pad_edge=False)
-    rows = [
-        [number(v, 1 if isinstance(v, float) else 0) if isinstance(v, int | float) else v or "" for v in row]
-        for row in frame.iter_rows()
-    ]
+    rows = [[_cell(value) for value in row] for row in frame.iter_rows()]
     for place, (name, kind) in enumerate(frame.schema.items()):
         figures = kind.is_numeric()
         width = max(map(len, [*_heading(name).splitlines(), *(row[place] for row in rows)]))
@@ -265,6 +274,12 @@ def show_pairs(pairs: Mapping[str, str]) -> None:
     for name, value in pairs.items():
         table.add_row(name, escape(value))
     out.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, date):
+        return f"{value:%Y-%m}"
+    return figure(value) if isinstance(value, int | float) else str(value or "")
 
 
 def _heading(name: str) -> str:

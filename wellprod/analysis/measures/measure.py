@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from inspect import cleandoc
+from typing import Any
 
 import polars as pl
 
@@ -81,6 +82,13 @@ class Measure:
         """What it says, and its `Formula`, `Null` rule and `Source`, each on its own."""
         first, *parts = _PARTS.split(self.about)
         return {"": first, **dict(zip(parts[::2], parts[1::2], strict=True))} | {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, as `wellprod measures --list --json` prints it."""
+        systems: tuple[Units, ...] = ("oilfield", "metric")
+        columns = {units: {"column": self.column(units), "unit": self.unit(units)} for units in systems}
+        said = {name.lower() or "about": text.strip() for name, text in self.told.items()}
+        return {"name": self.name, "title": self.title, **columns, **said}
 
 
 MEASURES: dict[str, Measure] = {}

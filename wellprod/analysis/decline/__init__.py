@@ -1,0 +1,1 @@
+"""Declines of wells: models, fits that say how they went, forecasts, and how well they would have foretold."""

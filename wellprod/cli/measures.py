@@ -1,0 +1,105 @@
+"""The command `wellprod measures`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from wellprod.cli import screen
+from wellprod.cli.options import (
+    AsJson,
+    Fields,
+    FirstMonth,
+    GroupNames,
+    LastMonth,
+    SelectionName,
+    Wells,
+    print_json,
+    read_selection,
+    read_settings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import polars as pl
+
+    from wellprod.analysis.selection import Selection
+from wellprod.text import number
+
+commands = typer.Typer()
+
+_SHOWN = ("oil_rate", "gas_rate", "water_rate", "gor", "water_cut", "uptime", "cum_oil", "cum_gas", "wells")
+
+
+@commands.command()
+def measures(
+    selection: SelectionName = None,
+    field: Fields = None,
+    well: Wells = None,
+    group: GroupNames = None,
+    first_month: FirstMonth = None,
+    last_month: LastMonth = None,
+    by: Annotated[Literal["all", "field", "well", "group"], typer.Option(help="What has rows of its own.")] = "all",
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure to give; may be repeated; see --list.", show_default="the main ones; in JSON all"),
+    ] = None,
+    units: Annotated[Literal["oilfield", "metric"], typer.Option(help="System of units.")] = "oilfield",
+    boe: Annotated[str, typer.Option(help="How gas counts as oil: 6:1, 5.8:1 or norway.")] = "6:1",
+    only_list: Annotated[bool, typer.Option("--list", help="List the measures with their formulas and units.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Print measures month by month: volumes, rates, ratios, cumulatives, changes, shares, counts of wells."""
+    from wellprod.analysis.measures import BOE_RULES, MEASURES, table
+    from wellprod.store import Store
+
+    settings = read_settings()
+    if only_list:
+        return _list(as_json)
+    chosen = read_selection(settings, selection, field, well, first_month, last_month, group)
+    names = tuple(measure or (MEASURES if as_json else _SHOWN))
+    lacks = () if as_json else tuple(f"{name}_nulls" for name in names if f"{name}_nulls" in MEASURES)
+    with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
+        found = table(reading, chosen, tuple(dict.fromkeys((*names, *lacks))), by=by, units=units, boe=boe)
+    if as_json:
+        rule = {"name": boe, "meaning": str(BOE_RULES[boe])}
+        told = {"selection": chosen.as_dict(), "by": by, "units": units, "boe": rule}
+        print_json({**told, "months": found.to_dicts()})
+    elif found.is_empty():
+        screen.say("No record is in this selection.")
+    else:
+        codes = ("data_source", "field_code", "well_code")
+        screen.show_table(_title(chosen), found.drop(*(set(lacks) - set(names)), *codes, strict=False))
+        screen.say(" ".join([*_lacking(found, lacks), *([f"{BOE_RULES[boe]}."] if _has_boe(names) else [])]))
+    return 0
+
+
+def _title(chosen: Selection) -> str:
+    return " · ".join(text for name, text in chosen.as_pairs().items() if text != "all" and name != "Description")
+
+
+def _lacking(found: pl.DataFrame, lacks: Sequence[str]) -> list[str]:
+    """Say what cumulatives lack: a null month adds nothing to them."""
+    months = {name: found[name].max() for name in lacks}
+    return [
+        f"{name.removesuffix('_nulls').replace('_', ' ').capitalize()} lacks the figures of {number(count)}"
+        f" well-month{'' if count == 1 else 's'} that {'was' if count == 1 else 'were'} not reported."
+        for name, count in months.items()
+        if isinstance(count, int) and count
+    ]
+
+
+def _has_boe(names: Iterable[str]) -> bool:
+    return any("boe" in name for name in names)
+
+
+def _list(as_json: bool) -> int:
+    from wellprod.analysis.measures import MEASURES
+
+    if as_json:
+        print_json({"measures": [known.as_dict() for known in MEASURES.values()]})
+    else:
+        screen.show_measures(MEASURES.values())
+    return 0
