@@ -72,7 +72,7 @@ _RULES: list[Any] = [  # as ExportRequest holds them
 
 
 class Chosen(BaseModel):
-    """Fields, wells and months; what is not given is not restricted."""
+    """Fields, wells, groups and months; what is not given is not restricted."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -82,6 +82,7 @@ class Chosen(BaseModel):
     ] = None
     fields: Annotated[list[Name], Field(max_length=1000, description="Codes or names", examples=[["Tupi"]])] = []
     wells: Annotated[list[Name], Field(max_length=10_000, description="Codes, names or references")] = []
+    groups: Annotated[list[Name], Field(max_length=1000, description="Groups, as groups.toml has them")] = []
     first_month: Annotated[Month | None, Field(description="YYYY-MM", examples=["2023-01"])] = None
     last_month: Annotated[Month | None, Field(description="YYYY-MM, not before the first", examples=["2024-05"])] = None
 
@@ -128,7 +129,10 @@ class ExportAsked(BaseModel):
     status_code=202,
     response_model=Answer[ExportStarted],
     responses={
-        404: {"model": Refusal, "description": "It names a field, well, saved selection or preset that is not there"},
+        404: {
+            "model": Refusal,
+            "description": "A field, well, group, saved selection or preset of it is not there",
+        },
         409: {
             "model": Refusal,
             "description": "The selection holds no records, or too many exports run already",
@@ -148,7 +152,7 @@ async def start(request: Request, desk: AtDesk, asked: ExportAsked) -> Response:
 def _triggered(asked: ExportAsked, settings: Settings) -> str:
     chosen = asked.selection
     months = (chosen.first_month, chosen.last_month)
-    selection = selection_of(chosen.name, settings.selections_path, chosen.fields, chosen.wells, *months)
+    selection = selection_of(chosen.name, settings.selections_path, chosen.fields, chosen.wells, *months, chosen.groups)
     request = ExportRequest(
         selection,
         asked.format,

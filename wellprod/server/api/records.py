@@ -148,6 +148,8 @@ Wells = Annotated[
     Names, Query(description="Code, name or reference of a well; several may be given", examples=[["9-LL-2-RJS"]])
 ]
 
+GroupNames = Annotated[Names, Query(description="Group, as groups.toml beside the store has it; several may be given")]
+
 
 @routes.head("/download", include_in_schema=False)
 @routes.get(
@@ -157,7 +159,10 @@ Wells = Annotated[
     response_class=Response,
     responses={
         **FILE_ANSWERS,
-        404: {"model": Refusal, "description": "A field or well is not in the store, or the selection is not saved"},
+        404: {
+            "model": Refusal,
+            "description": "A field, well, group or saved selection is not there",
+        },
         409: {
             "model": Refusal,
             "description": "The selection has no records, or too many exports run already",
@@ -171,6 +176,7 @@ async def download(
     desk: AtDesk,
     field: Fields = [],  # noqa: B006
     well: Wells = [],  # noqa: B006
+    group: GroupNames = [],  # noqa: B006
     first_month: FirstMonth = None,
     last_month: LastMonth = None,
     selection: Annotated[
@@ -186,7 +192,7 @@ async def download(
     Range and If-Range. While it is made the request waits.
     """
     chosen = await to_thread.run_sync(
-        selection_of, selection, desk.settings.selections_path, field, well, first_month, last_month
+        selection_of, selection, desk.settings.selections_path, field, well, first_month, last_month, group
     )
     wait = desk.settings.api_wait_seconds
     found = await desk.at_store(lambda: standing_csv(chosen, desk.settings, wait_seconds=wait))
