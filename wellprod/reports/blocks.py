@@ -79,8 +79,8 @@ def _of_data(data: Any) -> Iterator[Block]:
         yield Picture("".join(svg))
     elif found := next((data[kind] for kind in ("image/png", "image/jpeg") if kind in data), None):
         yield Picture(base64.b64decode(found))
-    elif html := data.get("text/html"):
-        yield from _of_html("".join(html))
+    elif "text/html" in data:
+        yield from _of_html("".join(data["text/html"]))
     elif "text/plain" in data and not any("widget" in kind for kind in data):
         yield Text("".join(data["text/plain"]), "printed")
 

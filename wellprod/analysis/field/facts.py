@@ -123,7 +123,7 @@ def field_facts(
         figures=figures,
         main=main,
         bridges=bridges,
-        outlook=outlook(months, main, units, about.store_month),
+        outlook=outlook(months, main, units),
         wells=_wells(reading, about, main, units),
         marks=quality.marks(reading, replace(until, first_month=f"{year_before}")),
         restated=restated_since(reading, until, known_at) if known_at else restated_since(reading, until, datetime.max),

@@ -8,7 +8,7 @@ from datetime import date
 from wellprod.analysis.groups import groups_of
 from wellprod.analysis.identity import Key, keys_of
 from wellprod.analysis.selection import Selection
-from wellprod.errors import NotThere, UsageError
+from wellprod.errors import UsageError
 from wellprod.store import Reading
 
 

@@ -14,6 +14,7 @@ from altair.typing import ChartType
 from wellprod.analysis import charts, quality
 from wellprod.analysis.bridge import Bridge, Phase, month_before
 from wellprod.analysis.field.facts import FieldFacts, Figure, field_facts
+from wellprod.analysis.field.outlook import Outlook
 from wellprod.analysis.field.words import headline, listed
 from wellprod.analysis.measures import BOE_RULES, MEASURES, Units
 from wellprod.store import Reading
@@ -99,9 +100,24 @@ class FieldReport:
         shown = facts.months.filter(pl.col("month") > _months_before(facts.month, _MONTHS_DRAWN))
         rates = [f"{phase}_rate" for phase in ("oil", "water", "gas")]
         there = [rate for rate in rates if shown[MEASURES[rate].column(facts.units)].count()]
-        return charts.rate_time(shown, facts.units, measures=there or rates[:1])
+        rate = MEASURES[f"{facts.main}_rate"].column(facts.units)
+        fit, ahead = (months.rename({"rate": rate}) for months in (facts.outlook.fitted, facts.outlook.months))
+        drawn = (
+            {"fit": fit.filter(pl.col("month").is_in(shown["month"].implode())), "forecast": ahead}
+            if fit.height
+            else {}
+        )
+        return charts.rate_time(shown, facts.units, measures=there or rates[:1], **drawn)
 
     # The detail
+
+    @property
+    def ratio_chart(self) -> ChartType:
+        """The rate of the main phase with the gas-oil ratio and the water cut below, where they are known."""
+        facts = self.facts
+        shown = facts.months.filter(pl.col("month") > _months_before(facts.month, _MONTHS_DRAWN))
+        known = [name for name in ("gor", "water_cut") if shown[MEASURES[name].column(facts.units)].count()]
+        return charts.ratios(shown, facts.units, rate=f"{facts.main}_rate", measures=known)
 
     @property
     def bridges(self) -> Shown:
@@ -117,7 +133,9 @@ class FieldReport:
         digits = _digits(bridge.wells["volume"])
         moved = bridge.movers(_MOVERS)
         rows = [(row["well"], f"{row['volume']:+,.{digits}f}", row["part"]) for row in moved.iter_rows(named=True)]
-        return Shown(html_table(["Well", f"Change ({self._unit(bridge)})", "Mostly"], rows, figures=[False, True, False]))
+        return Shown(
+            html_table(["Well", f"Change ({self._unit(bridge)})", "Mostly"], rows, figures=[False, True, False])
+        )
 
     @property
     def wells(self) -> Shown:
@@ -141,6 +159,42 @@ class FieldReport:
         return Shown(html_table(headings, rows, figures=[False, *[True] * (len(headings) - 1)]) + more)
 
     @property
+    def outlook(self) -> Shown:
+        """The next 12 months against the last 12, last year's forecast against what came, and what that is worth."""
+        facts, ahead = self.facts, self.facts.outlook
+        unit, check = MEASURES[f"{facts.main}_volume"].unit(facts.units), ahead.check
+        hidden = (
+            check.months.with_columns(days=pl.col("month").dt.month_end().dt.day())
+            if check.months is not None
+            else None
+        )
+        came, said = (
+            (hidden.select(pl.col(name) * pl.col("days")).sum().item() for name in ("actual_rate", "forecast_rate"))
+            if hidden is not None
+            else (None, None)
+        )
+        digits = _digits([ahead.last_year, ahead.next_year])
+        rows = [
+            ("Last 12 months, as reported", _volume(ahead.last_year, digits), ""),
+            (
+                "Next 12 months, forecast",
+                _volume(ahead.next_year, digits),
+                _change("", ahead.next_year, ahead.last_year),
+            ),
+        ]
+        if said is not None:
+            rows += [
+                ("A year before: what was forecast for the last 12 months", _volume(said, digits), ""),
+                ("and what came in the same months", _volume(came, digits), _change("", came, said)),
+            ]
+        name = "BOE" if facts.main == "boe" else facts.main.capitalize()
+        table = html_table([name, unit, "Change"], rows, figures=[False, True, True])
+        doubts = [f"Not to be trusted: {doubt}." for doubt in ahead.doubts]
+        told = doubts or [f"It may be trusted: {check.reason}."]
+        told.append(f"Fitted to the rates of the field as a whole: {_decline(ahead)}")
+        return Shown(table + "".join(f'<p class="note">{escape(text)}</p>' for text in told))
+
+    @property
     def data_quality(self) -> Shown:
         """The marks of the last year by rule, and what is missing now."""
         marks = quality.by_rule(self.facts.marks)
@@ -161,11 +215,20 @@ class FieldReport:
         return Shown(html_table(headings, rows, figures=[False, False, True, True, False, False]))
 
     @property
+    def quality_chart(self) -> ChartType:
+        """The marks of the last 13 months, well by month."""
+        return charts.quality_map(self.facts.marks)
+
+    @property
     def restatements(self) -> Shown:
         """What of earlier months has changed since this month's records first came."""
         restated, phase = self.facts.restated, self.facts.main
         known_at = self._known_at
-        since = f"since {known_at:%Y-%m-%d %H:%M} UTC, when the records of {self.facts.month:%B} began to come" if known_at else ""
+        since = (
+            f"since {known_at:%Y-%m-%d %H:%M} UTC, when the records of {self.facts.month:%B} began to come"
+            if known_at
+            else ""
+        )
         if restated.is_empty():
             return Shown(f"<p>No record that was known before has changed {since}.</p>")
         unit = {"oil": "kbd", "gas": "mmcfd", "water": "kbd", "boe": "kbd"}[phase]
@@ -182,7 +245,15 @@ class FieldReport:
     def sources(self) -> Shown:
         """Where the figures come from, when they came, and how they are to be read."""
         facts, rule = self.facts, BOE_RULES[self.facts.boe]
-        headings = ["Data source", "Feed gives", "Profile", "Records", "First import (UTC)", "Last change (UTC)", "By job"]
+        headings = [
+            "Data source",
+            "Feed gives",
+            "Profile",
+            "Records",
+            "First import (UTC)",
+            "Last change (UTC)",
+            "By job",
+        ]
         rows = [
             (
                 row["data_source"] + (f": {row['source_data']}" if row["source_data"] else ""),
@@ -222,7 +293,14 @@ class FieldReport:
         complete, expected = (facts.figures[name].now for name in ("completeness", "wells_expected"))
         if complete is not None and expected is not None and complete < 1:
             missing = round(expected * (1 - complete))
-            told.append(f"{number(missing)} of {number(expected)} wells expected did not report, so sums are of the others.")
+            told.append(
+                f"{number(missing)} of {number(expected)} wells expected did not report, so sums are of the others."
+            )
+        lacking = facts.months.filter(month=facts.month)[f"{facts.main}_nulls"][0] if facts.main != "boe" else 0
+        if lacking and facts.figures["wells"].now:
+            told.append(
+                f"{number(lacking)} of {number(facts.figures['wells'].now)} wells with a record have no figure of {facts.main}."
+            )
         absent = [
             MEASURES[name].title.lower()
             for name in ("oil_rate", "gas_rate", "water_rate", "uptime")
@@ -235,12 +313,14 @@ class FieldReport:
     def _bridge_chart(self, phase: Phase) -> ChartType:
         bridge = self.facts.bridges.get(phase)
         if bridge is None:
-            return charts.nothing()
-        names = (f"{bridge.before:%b %Y}" + (", as known" if _is_restated(bridge) else ""), f"{bridge.month:%b %Y}")
-        title = f"{phase.capitalize() if phase != 'boe' else 'BOE'} of the month"
-        return charts.volume_bridge(
-            bridge.parts, bridge.start or 0.0, bridge.end or 0.0, names=names, unit=self._unit(bridge), title=title
-        )
+            return charts.volume_bridge(
+                pl.DataFrame(schema={"part": pl.String, "change": pl.Float64}), self.facts.units
+            )
+        known = f"{bridge.before:%b %Y}{', as known' if _is_restated(bridge) else ''}"
+        labels = [f"{title} ({wells})" for title, wells in bridge.parts.select("title", "wells").iter_rows()]
+        changes = [bridge.start or 0.0, *bridge.parts["volume"], bridge.end or 0.0]
+        rows = pl.DataFrame({"part": [known, *labels, f"{bridge.month:%b %Y}"], "change": changes})
+        return charts.volume_bridge(rows, self.facts.units, measure=f"{phase}_volume")
 
     def _bridge_table(self, bridge: Bridge) -> str:
         unit, parts = self._unit(bridge), bridge.parts
@@ -251,9 +331,9 @@ class FieldReport:
             rows.append((row["title"], f"{row['volume']:+,.{digits}f}", number(row["wells"]), row["formula"]))
         rows.append((f"{bridge.month:%B %Y}", _volume(bridge.end, digits), "", "the sum of the above"))
         name = "BOE" if bridge.phase == "boe" else bridge.phase.capitalize()
-        table = html_table([name, unit, "Wells", "Formula"], rows, figures=[False, True, True, False])
+        table = html_table(["Part", unit, "Wells", "Formula"], rows, figures=[False, True, True, False])
         lacking = bridge.without_days
-        told = f"{number(lacking)} of the wells in growth and decline lack days on, so that uptime is in these."
+        told = f"Growth and decline hold the uptime of {number(lacking)} {'well' if lacking == 1 else 'wells'} without days on."
         return f"<h3>{name}</h3>{table}" + (f'<p class="note">{told}</p>' if lacking else "")
 
     def _row(self, figure: Figure) -> list[str]:
@@ -265,6 +345,18 @@ class FieldReport:
 
     def _unit(self, bridge: Bridge) -> str:
         return MEASURES[f"{bridge.phase}_volume"].unit(self.facts.units)
+
+
+def _decline(ahead: Outlook) -> str:
+    """Say what was fitted to what."""
+    fit = ahead.fit
+    if fit.decline is None or fit.start is None:
+        return f"there is no decline, since {fit.reason}."
+    yearly = 1 - fit.decline.rate(1.0) / fit.decline.qi if fit.decline.qi else 0.0
+    return (
+        f"{fit.model} from {fit.start:%Y-%m} on, {fit.months_used} months, {fit.months_left_out} left out; b"
+        f" {fit.decline.b:.2f}, {100 * yearly:.0f} % less after the first year."
+    )
 
 
 def _any(figure: Figure) -> bool:

@@ -47,7 +47,11 @@ def _against(bridge: Bridge, units: Units) -> str:
         return f", after none in {bridge.before:%B}"
     change = bridge.change / bridge.start
     told = _causes(bridge, units)
-    size = "as much as" if abs(change) < 0.0005 else _percent(change).replace("above", "more than").replace("below", "less than")
+    size = (
+        "as much as"
+        if abs(change) < 0.0005
+        else _percent(change).replace("above", "more than").replace("below", "less than")
+    )
     return f", {size} in {bridge.before:%B}" + (f": {told}" if told else "")
 
 
