@@ -291,8 +291,8 @@ def test_the_chart_tells_phases_without_colours(months: int) -> None:
             )
         }
     ).with_columns(oil_kbbl=pl.lit(1.0), gas_mmscf=pl.lit(None, pl.Float64), water_kbbl=pl.lit(2.0))
-    chart = charts.monthly_volumes(volumes, reported_only=True)
+    chart = charts.monthly_volumes(volumes)
     text = str(chart.to_dict())
-    assert "[6, 3]" in text.replace("(", "[").replace(")", "]") and "Oil, water (kbbl a month)" in text
-    assert "Gas" not in text.replace("gas in MMscf", "")
+    assert "[6, 3]" in text.replace("(", "[").replace(")", "]") and "Oil volume, water volume (kbbl)" in text
+    assert "Gas" not in text.replace("gas volume", "").replace("Gas volume by", "")
     assert charts.as_png(chart, scale=1).startswith(b"\x89PNG")

@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from wellprod.analysis.selection import Selection, all_of
+from wellprod.analysis.selection import Selection
 from wellprod.feed.clean import RULES as ROW_RULES
 from wellprod.store import Reading
 

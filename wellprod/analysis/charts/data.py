@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor, log10
 
 import altair as alt
 import polars as pl
@@ -60,22 +61,35 @@ def alone(frame: pl.DataFrame, columns: Sequence[str], *, at: str = "month") -> 
 
 
 def scale(frame: pl.DataFrame, columns: Sequence[str], *, log: bool = False) -> alt.Scale:
-    """Give the scale of what is drawn: from zero on, or in whole cycles, five at most."""
+    """Give the scale of what is drawn: from zero on, or from one step of a log axis to another, five cycles at most."""
+    return alt.Scale(type="log", domain=_log_ends(frame, columns)) if log else alt.Scale(zero=True)
+
+
+def axis(frame: pl.DataFrame, columns: Sequence[str], *, log: bool = False, share: bool = False) -> alt.Axis:
+    """Give the axis of figures, or of fractions as percent; a log one has labels at 1, 2, 5 or at 1 of each cycle."""
     if not log:
-        return alt.Scale(zero=True)
-    figures = pl.concat([frame[name].cast(pl.Float64).rename("value") for name in columns])
-    figures = figures.filter(figures > 0)
-    top = pl.select(pl.lit(figures.max()).log10().ceil()).item()
-    foot = pl.select(pl.lit(figures.min()).log10().floor()).item()
-    foot = max(min(foot, top - 1), top - _CYCLES)
-    return alt.Scale(type="log", domain=[10.0**foot, 10.0**top])
+        return alt.Axis(format="~%" if share else AXIS_FIGURE, tickCount=5)
+    foot, top = _log_ends(frame, columns)
+    steps = _STEPS if top / foot <= _MANY else _STEPS[:1]
+    ticks = [step * 10.0**power for power in range(floor(log10(foot)), ceil(log10(top)) + 1) for step in steps]
+    return alt.Axis(format=AXIS_FIGURE, values=[tick for tick in ticks if foot <= tick * _NEAR and tick <= top * _NEAR])
 
 
-def axis(*, log: bool = False, share: bool = False) -> alt.Axis:
-    """Give the axis of figures, or of fractions as percent."""
-    if share:
-        return alt.Axis(format="~%", tickCount=5)
-    return alt.Axis(format=AXIS_FIGURE, tickCount=5) if not log else alt.Axis(format=AXIS_FIGURE, labelOverlap=True)
+def counts(figures: pl.Series) -> alt.Axis:
+    """Give the axis of numbers of wells, which are whole."""
+    most = max(figures.drop_nulls().to_list(), default=0)
+    return alt.Axis(format=",d", values=list(range(most + 1))) if most <= 3 else alt.Axis(format=",d", tickCount=3)
+
+
+_STEPS, _MANY, _NEAR = (1, 2, 5), 1000, 1 + 1e-9
+
+
+def _log_ends(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[float, float]:
+    """Give the steps (1, 2 or 5 times a power of ten) just below and above what is drawn, two of them at least."""
+    figures = [figure for name in columns for figure in frame[name].drop_nulls() if figure > 0]
+    least, most = max(min(figures), max(figures) / 10**_CYCLES), max(figures)
+    steps = [step * 10.0**power for power in range(floor(log10(least)) - 1, ceil(log10(most)) + 2) for step in _STEPS]
+    return max(step for step in steps if step < least), min(step for step in steps if step > most)
 
 
 def named(frame: pl.DataFrame) -> pl.DataFrame:

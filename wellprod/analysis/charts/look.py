@@ -6,8 +6,9 @@ on a page it has none and takes the colour of the text around it, so that it fol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import altair as alt
 from altair.typing import ChartType
@@ -112,8 +113,20 @@ def nothing(words: str = NOTHING, *, width: int = WIDTH, height: int = 160) -> a
     return ground.properties(width=width, height=height, view=alt.ViewBackground(stroke="#808080", strokeOpacity=0.4))
 
 
+def told(chart: ChartType, description: str, title: str = "", said: Sequence[str] = ()) -> ChartType:
+    """Give a chart its words: for ears, above it, and what it leaves out."""
+    whole = ". ".join([*([title] if title else []), description, *said])
+    words: dict[str, alt.TitleParams] = {}
+    if title:
+        words["title"] = alt.TitleParams(text=title, subtitle=list(said))
+    elif said:
+        words["title"] = alt.TitleParams(text=list(said), fontSize=13, fontWeight="normal")
+    with_words: ChartType = chart.properties(description=whole, **words)
+    return with_words
+
+
 def _enable(name: str, colours: tuple[str, str]) -> None:
-    alt.theme.register(name, enable=True)(lambda: alt.theme.ThemeConfig(**_theme(*colours)))
+    alt.theme.register(name, enable=True)(lambda: cast(alt.theme.ThemeConfig, _theme(*colours)))
 
 
 def _theme(ink: str, ground: str) -> dict[str, Any]:
@@ -135,7 +148,7 @@ def _theme(ink: str, ground: str) -> dict[str, Any]:
             },
             "text": {"color": ink, "fontSize": 12},
             "rule": {"color": ink},
-            "style": {"ink": {"stroke": ink, "fill": ink}, "ink-line": {"stroke": ink}},
+            "style": {"fit": {"color": ink}},
         },
         "usermeta": {"embedOptions": {"actions": _MENU, "renderer": "svg"}},  # SVG, which ears and themes can read
     }

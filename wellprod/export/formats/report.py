@@ -123,7 +123,7 @@ class _Report:
         volumes = self.production.monthly_volumes
         if not any(volumes[name].count() for name in ("oil_kbbl", "gas_mmscf", "water_kbbl")):
             return
-        picture = charts.as_png(charts.monthly_volumes(volumes, reported_only=True), scale=3)
+        picture = charts.as_png(charts.monthly_volumes(volumes), scale=3)
         self.sheets.picture("Monthly production", BytesIO(picture))
 
     def _table_of_fields(self) -> None:
