@@ -8,7 +8,6 @@ from datetime import date
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from wellprod.analysis.decline.history import (
     Assumptions,
@@ -27,7 +26,8 @@ Status = Literal["good", "poor", "failed"]
 
 _FEW = 12
 _WIDE = 0.25
-_UNCERTAIN_B = 0.35
+_UNCERTAIN = 0.2
+_YEARS_AHEAD = 10
 _SILENT_MONTHS = 12
 _UPTIME_MONTHS = 12
 
@@ -41,7 +41,10 @@ class DeclineFit:
     rates. The decline is fitted by least squares to the logarithms of the mean rates of the months, not to rates at a
     moment. Months of the window with a rate of 0 are passed over as shut in, those without a figure as not reported,
     and those that lie further than 3.5 robust standard deviations off are `outliers`. `noise` is the standard deviation
-    of ln(rate / fitted rate). The standard errors take months as independent, and are too small where they are not.
+    of ln(rate / fitted rate), `uncertainty` the relative standard error of the volume of the ten years after the
+    window. Standard errors are widened where a month is like the one before. `uptime` is what downtime leaves of the
+    decline in a forecast. Where `is_silent`, nothing was reported in the last 12 months of the data or more: there is
+    no forecast.
     """
 
     status: Status
@@ -60,7 +63,9 @@ class DeclineFit:
     qi_error: float | None = None
     di_error: float | None = None
     b_error: float | None = None
+    uncertainty: float | None = None
     uptime: float = 1.0
+    is_silent: bool = False
 
     @property
     def months_left_out(self) -> int:
@@ -68,22 +73,20 @@ class DeclineFit:
         return self.months_before + self.months_shut_in + self.months_not_reported + len(self.outliers)
 
     def rates(self, months: Months) -> Floats:
-        """Give the mean calendar-day rate of each month, from the window's start on; NaN before it, and without a fit."""
-        return self.volumes(months) / days_of(months)
-
-    def volumes(self, months: Months) -> Floats:
-        """Give the volume of each month likewise: the cumulative at its end less that at its beginning."""
+        """Give the mean rate of the decline in each month; NaN before the window, and without a fit."""
         if self.decline is None or self.start is None:
             return np.full(len(months), np.nan)
         begin = years_since(as_month(self.start), months)
         end = begin + days_of(months) / DAYS_A_YEAR
-        # cumulatives of far-off times differ in few digits: each month is taken from its own beginning
-        volumes = np.array([self._between(low, high) for low, high in zip(begin, end, strict=True)])
-        return np.where(begin < 0, np.nan, volumes * self.uptime)
+        inside = begin >= 0
+        volumes = self.decline.cumulative(np.where(inside, end, 0)) - self.decline.cumulative(
+            np.where(inside, begin, 0)
+        )
+        return np.where(inside, volumes / days_of(months), np.nan)
 
-    def _between(self, low: float, high: float) -> float:
-        assert self.decline is not None  # noqa: S101
-        return self.decline.cumulative(high) - self.decline.cumulative(low)
+    def volumes(self, months: Months) -> Floats:
+        """Give the volume of each month that is to be expected, downtime taken off."""
+        return self.rates(months) * days_of(months) * self.uptime
 
 
 def fit_decline(history: History, assumed: Assumptions | None = None, *, as_of: date | None = None) -> DeclineFit:
@@ -108,8 +111,17 @@ def fit_decline(history: History, assumed: Assumptions | None = None, *, as_of: 
             within &= keep(as_month(bound))
     producing = within & np.isfinite(rates) & (rates > 0)
     place = np.flatnonzero(producing)
-    if refusal := _refusal(history, place, assumed, as_of):
-        return DeclineFit("failed", refusal, assumed, months_used=0)
+    if not len(place):
+        figure = "producing-day rate" if assumed.basis == "producing day" else "rate"
+        return DeclineFit("failed", f"no month with a {figure} above 0", assumed)
+    end_of_data = as_month(as_of) if as_of else months[-1]
+    silence = int((end_of_data - months[place[-1]]).astype(int)) if assumed.last_month is None else 0
+    is_silent = silence >= _SILENT_MONTHS
+    since = f"since {as_date(months[place[-1]]):%Y-%m}, {silence} months before the last month of the data"
+    if is_silent and (rates[place[-1] :] == 0).any():
+        return DeclineFit("failed", f"has not produced {since}", assumed)
+    if len(place) < FEWEST:
+        return DeclineFit("failed", f"too few months with production: {len(place)}, of {FEWEST} needed", assumed)
 
     log_rates = np.log(rates[place])
     begin = years_since(months[place[0]], months[place])
@@ -135,34 +147,23 @@ def fit_decline(history: History, assumed: Assumptions | None = None, *, as_of: 
         months_not_reported=int((window & ~producing & (rates != 0)).sum()),
         outliers=tuple(as_date(month) for month in months[place][~found.used]),
         noise=found.noise,
-        qi_error=found.decline.qi * found.errors[0],
-        di_error=found.decline.di * found.errors[1],
+        qi_error=found.errors[0],
+        di_error=found.errors[1],
         b_error=found.errors[2],
-        uptime=_recent_uptime(history, months[place[-1]]) if assumed.basis == "producing day" else 1.0,
+        uncertainty=_uncertainty(found, float(end[-1])),
+        is_silent=is_silent,
     )
-    return _judged(fit, found, shape, begin, log_rates)
-
-
-def _refusal(history: History, place: npt.NDArray[np.intp], assumed: Assumptions, as_of: date | None) -> str:
-    """Say why nothing can be fitted, or nothing where it can be tried."""
-    if not len(place):
-        figure = "producing-day rate" if assumed.basis == "producing day" else "rate"
-        return f"no month with a {figure} above 0"
-    last, end = history.months[place[-1]], as_month(as_of) if as_of else history.months[-1]
-    silent = int((end - last).astype(int))
-    if silent >= _SILENT_MONTHS and assumed.last_month is None:
-        return f"has not produced since {as_date(last):%Y-%m}, {silent} months before the last month of the data"
-    if len(place) < FEWEST:
-        return f"too few months with production: {len(place)}, of which {FEWEST} are needed"
-    return ""
+    fit = replace(fit, uptime=assumed.uptime or _uptime(history, fit, found))
+    return _judged(fit, found, shape, begin, log_rates, f"nothing was reported {since}" if is_silent else "")
 
 
 def _best(
     begin: Floats, end: Floats, log_rates: Floats, assumed: Assumptions, rough: Solution | None
 ) -> tuple[ModelName, Shape, Solution]:
     """Fit the model that is asked for, or each and take the one with the lowest Bayesian information criterion."""
-    names: tuple[ModelName, ...] = (assumed.model,) if assumed.model != "best" else (
-        "exponential", "harmonic", "modified hyperbolic")
+    names: tuple[ModelName, ...] = (
+        (assumed.model,) if assumed.model != "best" else ("exponential", "harmonic", "modified hyperbolic")
+    )
     tried: list[tuple[float, ModelName, Shape, Solution]] = []
     for name in names:
         shape = Shape.of(name, assumed)
@@ -176,7 +177,9 @@ def _best(
     return name, shape, found
 
 
-def _judged(fit: DeclineFit, found: Solution, shape: Shape, begin: Floats, log_rates: Floats) -> DeclineFit:
+def _judged(
+    fit: DeclineFit, found: Solution, shape: Shape, begin: Floats, log_rates: Floats, silent: str
+) -> DeclineFit:
     """Say how it went."""
     assert fit.decline is not None and fit.start is not None  # noqa: S101
     decline, used = fit.decline, found.used
@@ -184,18 +187,25 @@ def _judged(fit: DeclineFit, found: Solution, shape: Shape, begin: Floats, log_r
     if decline.di < di_low * 1.02 or not _falls(begin[used], log_rates[used]):
         since = f"{fit.start:%Y-%m}"
         return replace(
-            fit, status="failed", reason=f"no decline since {since}: the rates do not fall beyond their noise",
-            decline=None, qi_error=None, di_error=None, b_error=None,
+            fit,
+            status="failed",
+            reason=f"no decline since {since}: the rates do not fall beyond their noise",
+            decline=None,
+            qi_error=None,
+            di_error=None,
+            b_error=None,
+            uncertainty=None,
         )
-    reasons = []
+    reasons = [silent] if silent else []
     if fit.months_used < _FEW:
         reasons.append(f"only {fit.months_used} months since the decline began in {fit.start:%Y-%m}")
     if decline.di > di_high * 0.98:
         reasons.append(f"the decline is at its bound of {di_high:g} per year")
     if shape.is_b_free and decline.b > shape.b_bounds[1] - 0.01:
         reasons.append(f"b is at its bound of {shape.b_bounds[1]:g}")
-    elif shape.is_b_free and found.errors[2] > _UNCERTAIN_B:
-        reasons.append(f"the data hardly tell b: {decline.b:.1f} ± {found.errors[2]:.1f}")
+    if fit.uncertainty and fit.uncertainty > _UNCERTAIN:
+        of_b = f", as the data hardly tell b ({decline.b:.1f} ± {found.errors[2]:.1f})" if shape.is_b_free else ""
+        reasons.append(f"the next {_YEARS_AHEAD} years are uncertain by {fit.uncertainty:.0%}{of_b}")
     if found.noise > _WIDE:
         reasons.append(f"the rates scatter by {found.noise:.0%} about the decline")
     if len(fit.outliers) > 0.25 * len(used):
@@ -224,6 +234,25 @@ def _basis_rates(history: History, assumed: Assumptions) -> Floats:
         return np.where(history.uptime > 0, rates / history.uptime, np.where(rates == 0, 0.0, np.nan))
 
 
-def _recent_uptime(history: History, last: np.datetime64) -> float:
-    known = history.uptime[(history.months <= last) & np.isfinite(history.uptime)][-_UPTIME_MONTHS:]
-    return min(float(known.mean()), 1.0) if len(known) else 1.0
+def _uncertainty(found: Solution, years: float) -> float:
+    """Give the relative standard error of the volume of the years after the window, to the first order."""
+    decline, step = found.decline, 1e-4
+
+    def log_volume(qi: float, di: float, b: float) -> float:
+        moved = Arps(qi, di, b, decline.dmin)
+        return math.log(max(moved.cumulative(years + _YEARS_AHEAD) - moved.cumulative(years), 1e-300))
+
+    here = log_volume(decline.qi, decline.di, decline.b)
+    by_di = (log_volume(decline.qi, decline.di * (1 + step), decline.b) - here) / step
+    by_b = (log_volume(decline.qi, decline.di, decline.b + step) - here) / step
+    slopes = np.array([1.0, by_di, by_b])
+    return math.sqrt(float(slopes @ found.covariance @ slopes))
+
+
+def _uptime(history: History, fit: DeclineFit, found: Solution) -> float:
+    """Give what downtime left of the decline."""
+    if fit.assumed.basis == "producing day":
+        known = history.uptime[(history.months <= as_month(fit.last_month or date.max)) & np.isfinite(history.uptime)]
+        return min(float(known[-_UPTIME_MONTHS:].mean()), 1.0) if len(known) else 1.0
+    low = found.residuals[~found.used & (found.residuals < 0)]
+    return 1 - (fit.months_shut_in + float((1 - np.exp(low)).sum())) / (fit.months_shut_in + len(found.used))

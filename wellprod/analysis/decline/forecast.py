@@ -18,9 +18,9 @@ from wellprod.analysis.decline.models import DAYS_A_YEAR, Floats
 class Forecast:
     """What a well has produced, will produce, and both together (EUR), with what bounds it.
 
-    `cumulative` is the volume up to the end of the month `as_of`, in which months without a figure add nothing;
-    `remaining` is what the decline gives from then on until the calendar-day rate has fallen to `limit_rate`, or to the
-    end of the month `until`, whichever comes first. `ended_by` names it, and `last_month` is the month in which that is.
+    `cumulative` is the volume up to the end of the month `as_of`; months without a figure add nothing. `remaining` is
+    what the decline gives from then on until the calendar-day rate has fallen to `limit_rate`, or to the end of the
+    month `until`, whichever comes first. `ended_by` names it, and `last_month` is the month in which that is.
     """
 
     fit: DeclineFit
@@ -71,22 +71,23 @@ class Forecast:
 def forecast(history: History, fit: DeclineFit, *, as_of: date | None = None) -> Forecast | None:
     """Forecast a well from the month after `as_of` on, the last month of its history unless given.
 
-    None where the fit failed. Limit and horizon are those that the fit assumes.
+    None where the fit failed, or nothing was reported for long. Limit and horizon are those that the fit assumes.
     """
-    if fit.decline is None or fit.start is None:
+    if fit.decline is None or fit.start is None or fit.is_silent:
         return None
     now = as_month(as_of) if as_of else history.months[-1]
     assumed, start = fit.assumed, as_month(fit.start)
     until = as_month(assumed.until) if assumed.until else now + round(12 * assumed.years)
     begin, end = (float(years_since(start, np.array([month]))[0]) for month in (now + 1, until + 1))
-    to_limit = fit.decline.years_to(assumed.limit_rate / fit.uptime) if fit.uptime > 0 else begin
+    limit_rate = assumed.limit_rate or 0.0
+    to_limit = fit.decline.years_to(limit_rate / fit.uptime) if fit.uptime > 0 else begin
     stop = max(min(to_limit, end), begin)
     remaining = (fit.decline.cumulative(stop) - fit.decline.cumulative(begin)) * fit.uptime
     return Forecast(
         fit,
         as_of=as_date(now),
         until=as_date(until),
-        limit_rate=assumed.limit_rate,
+        limit_rate=limit_rate,
         cumulative=float(history.until(now).volumes.sum()),
         remaining=remaining,
         last_month=_month_at(start, stop) if stop > begin else None,

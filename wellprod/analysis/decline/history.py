@@ -1,4 +1,4 @@
-"""What a well produced, month by month, as a decline is fitted to it, and what a fit and a forecast take for granted."""
+"""What a decline is fitted to, month by month, and what a fit and a forecast take for granted."""
 
 from __future__ import annotations
 
@@ -34,10 +34,14 @@ class Assumptions:
     first_month, last_month
         The window of the decline; without a first month it is found.
     basis
-        Whether calendar-day rates are fitted, or producing-day rates, which leave out downtime; the forecast then has
-        the uptime of the last 12 months in which it is known.
+        Whether calendar-day rates are fitted, or producing-day rates, for which months without days on are passed over.
+    uptime
+        What downtime leaves of the decline in a forecast, 1 for no downtime. Unless given it is as before: of
+        producing-day rates the uptime of the last 12 months that tell it; of calendar-day rates what the months of the
+        window that were shut in, or lie as outliers below the decline, leave of it.
     limit_rate
-        The economic limit as a calendar-day rate, in the unit of the rates.
+        The economic limit as a calendar-day rate, in the unit of the rates; none for a history of its own unless
+        given, and that of `run.LIMITS` for wells of the store.
     years, until
         How far a forecast goes beyond the last month of the data, or up to which month, where the limit is not met
         before.
@@ -53,7 +57,8 @@ class Assumptions:
     first_month: date | None = None
     last_month: date | None = None
     basis: Basis = "calendar day"
-    limit_rate: float = 0.01
+    uptime: float | None = None
+    limit_rate: float | None = None
     years: float = 30.0
     until: date | None = None
     b_bounds: tuple[float, float] = (0.0, 2.0)
@@ -67,17 +72,22 @@ class Assumptions:
             raise UsageError(f"There is no decline model {self.model!r}.", next=f"Take one of {', '.join(models)}.")
         if self.basis not in ("calendar day", "producing day"):
             raise UsageError(f"There is no basis {self.basis!r}.", next="Take calendar day or producing day.")
-        if not (self.dmin > 0 and self.limit_rate >= 0 and self.years > 0):
+        if not (self.dmin > 0 and (self.limit_rate or 0) >= 0 and self.years > 0):
             raise UsageError(
                 f"A forecast cannot have dmin {self.dmin!r}, limit_rate {self.limit_rate!r} and years {self.years!r}.",
                 next="Give dmin and years above 0, and a limit rate of 0 or more.",
             )
+        if self.uptime is not None and not 0 < self.uptime <= 1:
+            raise UsageError(f"{self.uptime!r} is no uptime.", next="Give a fraction above 0, up to 1.")
         for low, high in (self.b_bounds, self.di_bounds):
             if not 0 <= low < high:
-                raise UsageError(f"{low!r} to {high!r} are no bounds.", next="Give two numbers from 0 on, the lower first.")
+                raise UsageError(
+                    f"{low!r} to {high!r} are no bounds.", next="Give two numbers from 0 on, the lower first."
+                )
         if self.first_month and self.last_month and self.last_month < self.first_month:
             raise UsageError(
-                f"The window {self.first_month:%Y-%m} to {self.last_month:%Y-%m} ends before it begins.", next="Swap them."
+                f"The window {self.first_month:%Y-%m} to {self.last_month:%Y-%m} ends before it begins.",
+                next="Swap them.",
             )
 
 
@@ -111,7 +121,9 @@ class History:
         rate = np.array(rates, dtype=float)
         on = np.full(len(when), np.nan) if days is None else np.array(days, dtype=float)
         if not len(when) == len(rate) == len(on):
-            raise UsageError(f"There are {len(when)} months, {len(rate)} rates and {len(on)} days.", next="Give as many.")
+            raise UsageError(
+                f"There are {len(when)} months, {len(rate)} rates and {len(on)} days.", next="Give as many."
+            )
         order = np.argsort(when, kind="stable")
         when, rate, on = when[order], rate[order], on[order]
         if (twice := when[1:][when[1:] == when[:-1]]).size:
@@ -132,18 +144,21 @@ class History:
 def days_of(months: Months) -> Floats:
     """Give the days of each month."""
     begin = months.astype("datetime64[M]")
-    return ((begin + 1).astype("datetime64[D]") - begin.astype("datetime64[D]")).astype(float)
+    days = (begin + 1).astype("datetime64[D]") - begin.astype("datetime64[D]")
+    return np.asarray(days, dtype="timedelta64[D]").astype(np.float64)
 
 
 def years_since(start: np.datetime64, months: Months) -> Floats:
     """Give the years of 365.25 days from the first day of a month to the first days of others."""
     first = start.astype("datetime64[M]").astype("datetime64[D]")
-    return (months.astype("datetime64[M]").astype("datetime64[D]") - first).astype(float) / DAYS_A_YEAR
+    days = months.astype("datetime64[M]").astype("datetime64[D]") - first
+    return np.asarray(days, dtype="timedelta64[D]").astype(np.float64) / DAYS_A_YEAR
 
 
 def as_month(day: date | np.datetime64) -> np.datetime64:
     """Give the month of a day."""
-    return np.datetime64(day, "M")
+    month: np.datetime64 = np.array([day], dtype="datetime64[M]")[0]
+    return month
 
 
 def as_date(month: np.datetime64) -> date:

@@ -122,7 +122,7 @@ class Arps:
         return _like(years, volume * DAYS_A_YEAR)
 
     def years_to(self, rate: float) -> float:
-        """Give the years until the rate has fallen to `rate` per day: 0 where it is below, infinite where it never is."""
+        """Give the years until the rate has fallen to `rate`: 0 where it is below, infinite where it never is."""
         if rate >= self.qi:
             return 0.0
         if rate <= 0 or self.di == 0:
@@ -163,7 +163,9 @@ def nominal_of(effective: float, b: float = 0.0, kind: EffectiveKind = "secant")
         The effective decline is no fraction from 0 to below 1.
     """
     if not 0 <= effective < 1:
-        raise UsageError(f"{effective!r} is no effective decline.", next="Give a fraction, such as 0.8 for 80 % a year.")
+        raise UsageError(
+            f"{effective!r} is no effective decline.", next="Give a fraction, such as 0.8 for 80 % a year."
+        )
     fall = -math.log1p(-effective)
     return fall if kind == "tangent" else fall * float(exprel(b * fall))
 

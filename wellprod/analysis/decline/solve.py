@@ -51,14 +51,23 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """A decline from the start of the first month on; `residuals` are ln(rate / fitted rate), `used` says of which
-    months, and `noise` is their standard deviation. The errors are standard errors, of ln qi, ln Di and b."""
+    """A decline from the start of the first month on.
+
+    `residuals` are ln(rate / fitted rate), `used` says of which months, and `noise` is their standard deviation.
+    `covariance` is that of ln qi, ln Di and b; it is widened where residuals are like those of the month before.
+    """
 
     decline: Arps
     residuals: Floats
     used: Used
     noise: float
-    errors: tuple[float, float, float]
+    covariance: Floats
+
+    @property
+    def errors(self) -> tuple[float, float, float]:
+        """The standard errors of qi, Di and b."""
+        of_qi, of_di, of_b = np.sqrt(np.diag(self.covariance)).tolist()
+        return self.decline.qi * of_qi, self.decline.di * of_di, of_b
 
 
 def mean_log_rates(decline: Arps, begin: Floats, end: Floats) -> Floats:
@@ -86,7 +95,9 @@ def solve_roughly(begin: Floats, end: Floats, log_rates: Floats, shape: Shape) -
     """Fit with outliers damped; `begin` and `end` are the times of the months in years, the first begins at 0."""
     noise = max(noise_of(log_rates), _LEAST_NOISE)
     everything = np.ones(len(log_rates), dtype=bool)
-    return _least_squares(begin, end, log_rates, everything, shape, _first_guess(begin, end, log_rates, shape), noise, True)
+    return _least_squares(
+        begin, end, log_rates, everything, shape, _first_guess(begin, end, log_rates, shape), noise, True
+    )
 
 
 def solve(begin: Floats, end: Floats, log_rates: Floats, shape: Shape, rough: Solution | None = None) -> Solution:
@@ -147,9 +158,17 @@ def _least_squares(
     residuals = y - mean_log_rates(decline, begin, end)
     spare = max(int(used.sum()) - free, 1)
     rms = math.sqrt(float(np.sum(residuals[used] ** 2)) / spare)
-    covariance = np.linalg.pinv(found.jac.T @ found.jac) * max(rms, 1e-12) ** 2
-    errors = [*np.sqrt(np.maximum(np.diag(covariance), 0)), 0.0][:3]
-    return Solution(decline, residuals, used, rms, (float(errors[0]), float(errors[1]), float(errors[2])))
+    covariance = np.zeros((3, 3))
+    covariance[:free, :free] = np.linalg.pinv(found.jac.T @ found.jac) * max(rms, 1e-12) ** 2
+    return Solution(decline, residuals, used, rms, covariance * _widening(residuals[used]))
+
+
+def _widening(residuals: Floats) -> float:
+    """Give by how much the variances of a fit are larger for residuals that follow each other: (1 + r) / (1 - r)."""
+    if (squares := float(residuals @ residuals)) == 0:
+        return 1.0
+    likeness = min(max(float(residuals[1:] @ residuals[:-1]) / squares, 0.0), 0.9)
+    return (1 + likeness) / (1 - likeness)
 
 
 def _damped(residuals: Floats, scale: float) -> tuple[Floats, Floats]:
@@ -159,7 +178,7 @@ def _damped(residuals: Floats, scale: float) -> tuple[Floats, Floats]:
 
 
 def _first_guess(begin: Floats, end: Floats, y: Floats, shape: Shape) -> Floats:
-    """Give the best of a grid of declines, by the sum of absolute deviations, with which outliers do not lead astray."""
+    """Give the best of a grid of declines, by the sum of absolute deviations: outliers do not lead it astray."""
     exponents = _EXPONENTS if shape.is_b_free else np.array(shape.b_bounds[:1])
     di, b = (grid.reshape(-1, 1) for grid in np.meshgrid(_DECLINES, exponents))
     above = y + log_fall((begin + end) / 2, di, b, shape.dmin)

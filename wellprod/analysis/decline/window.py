@@ -21,6 +21,8 @@ FEWEST = 6
 _LEFT_OUT = 2.0
 _MOST = 9.0
 _GOOD = 1.0
+_LATE = 12
+_LATE_WEIGHT = 3.0
 _LASTING_RISE = 0.3
 _PLATEAU = 0.05
 
@@ -29,21 +31,23 @@ def find_start(begin: Floats, end: Floats, log_rates: Floats, shape: Shape) -> t
     """Give the index of the first month of the decline, and a rough fit from there where there is one already.
 
     A month within the window costs the square of its distance from the decline, in standard deviations of 10 % or of
-    one and a half times the noise, at most 9; a month before it costs 2. The start that costs least is taken. So a month
-    that agrees is kept, a build-up, a plateau or an older decline is left out, and a few odd months on the way do not
-    end the window.
+    one and a half times the noise, at most 9; a month before it costs 2. The start that costs least is taken. So a
+    month that agrees is kept, a build-up, a plateau or an older decline is left out, and a few odd months on the way do
+    not end the window. The last 12 months count threefold: from them it goes on.
     """
     if len(log_rates) <= FEWEST:
         return 0, None
     scale = max(0.1, 1.5 * noise_of(log_rates))
+    weights = np.where(np.arange(len(log_rates)) < len(log_rates) - _LATE, 1.0, _LATE_WEIGHT)
     tried: dict[int, tuple[float, Solution]] = {}
     for starts in _rounds(log_rates):
         for start in starts - tried.keys():
             found = solve_roughly(begin[start:] - begin[start], end[start:] - begin[start], log_rates[start:], shape)
-            tried[start] = float(_misfits(found.residuals, scale).sum()) + _LEFT_OUT * start, found
+            tried[start] = float(_misfits(found.residuals, scale) @ weights[start:]) + _LEFT_OUT * start, found
         best = min(tried, key=lambda start: tried[start][0])
         misfits = _misfits(tried[best][1].residuals, scale)
-        if misfits.mean() < _GOOD and (misfits[:3] < 2 * _LEFT_OUT).all():
+        late = misfits[-_LATE:].mean()
+        if misfits.mean() < _GOOD and late < 2 * _GOOD and (misfits[:3] < 2 * _LEFT_OUT).all():
             break
     earliest = _extended(best, tried[best][1], begin, end, log_rates, scale)
     return earliest, tried[best][1] if earliest == best else None
