@@ -7,6 +7,7 @@ and days on are those on production. Null is not zero: a figure that is not ther
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import fsum
@@ -14,11 +15,13 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
+from wellprod.analysis.identity import same_codes
 from wellprod.analysis.measures import BOE_RULES, MEASURES, Units
 from wellprod.analysis.selection import Selection
 from wellprod.store import Reading
 
 Phase = Literal["oil", "gas", "water", "boe"]
+PHASES: tuple[Phase, ...] = ("oil", "gas", "water", "boe")
 
 _RATES = {"oil": "oil_production_kbd", "gas": "gas_production_mmcfd", "water": "water_production_kbd"}
 _WELL = ("data_source", "well_code")
@@ -54,6 +57,7 @@ PARTS = (
 """The parts in their order, from the month before to this one."""
 
 TITLES = {part.name: part.title for part in PARTS}
+_ORDER = pl.Enum([part.name for part in PARTS])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -164,25 +168,42 @@ def volume_bridge(
     NotThere
         A field or well is not in the store.
     """
+    return volume_bridges(reading, selection, month, (phase,), units=units, boe=boe)[phase]
+
+
+def volume_bridges(
+    reading: Reading,
+    selection: Selection | None,
+    month: date,
+    phases: Sequence[Phase] = PHASES,
+    *,
+    units: Units = "oilfield",
+    boe: str = "6:1",
+) -> dict[Phase, Bridge]:
+    """Give the bridges of several phases by one query, as `volume_bridge` gives each."""
     wells = _wells(reading, selection or Selection(), month)
+    return {phase: _bridge(wells, month, phase, units, boe) for phase in phases}
+
+
+def _bridge(wells: pl.DataFrame, month: date, phase: Phase, units: Units, boe: str) -> Bridge:
     factor = float(MEASURES[f"{phase}_volume"].quantity.times(units))
     scales = {"oil": factor, "gas": factor / float(BOE_RULES[boe].mscf)} if phase == "boe" else {phase: factor}
-    ends = []
-    for side in ("known", "now"):
-        volumes = [fsum(wells[f"{side}_{each}"].drop_nulls()) * scale for each, scale in scales.items()]
-        is_reported = any(wells[f"{side}_{each}"].count() for each in scales)
-        ends.append(fsum(volumes) if is_reported else None)
+
+    def total(state: str) -> float | None:
+        volumes = [wells[f"{state}_{each}"].drop_nulls() * scale for each, scale in scales.items()]
+        return fsum(map(fsum, volumes)) if any(map(len, volumes)) else None
+
     parted = pl.concat(_parted(wells, each, month, scale) for each, scale in scales.items())
-    summed = parted.group_by("data_source", "well_code", "well", "part", "other_field", "has_days").agg(
-        pl.col("volume").sum()
+    detail = (
+        parted.group_by(*_WELL, "well", "part", "other_field", "has_days")
+        .agg(pl.col("volume").sum())
+        .filter(pl.col("volume") != 0)
+        .sort(pl.col("part").cast(_ORDER), pl.col("volume").abs(), "well_code", descending=[False, True, False])
+        .select(*_WELL, "well", "part", "volume", "other_field", "has_days")
     )
-    order = {part.name: place for place, part in enumerate(PARTS)}
-    detail = summed.filter(pl.col("volume") != 0).sort(
-        pl.col("part").replace_strict(order, return_dtype=pl.Int8), pl.col("volume").abs(), descending=[False, True]
-    )
-    columns = (*_WELL, "well", "part", "volume", "other_field", "has_days")
-    known_at = wells["known_at"].first() if wells.height else None
-    return Bridge(phase, month_before(month), month, *ends, known_at, detail.select(columns))
+    known_at: list[datetime] = wells["known_at"].head(1).to_list()
+    known = known_at[0] if known_at else None
+    return Bridge(phase, month_before(month), month, total("known"), total("now"), known, detail)
 
 
 def month_before(month: date) -> date:
@@ -191,14 +212,16 @@ def month_before(month: date) -> date:
 
 
 _QUERY = """
-WITH versions AS (
+WITH same(data_source, code, into_code) AS ({same}),
+versions AS (
     SELECT {columns}, NULL::TIMESTAMP AS replaced_at, NULL::UUID AS replaced_by FROM production
     WHERE production_period IN ({before}, {now})
     UNION ALL
     SELECT {columns}, replaced_at, replaced_by FROM production_history
     WHERE production_period IN ({before}, {now})
 ),
-placed AS (SELECT *, coalesce(({inside}), FALSE) AS inside FROM versions),
+marked AS (SELECT *, coalesce(({inside}), FALSE) AS inside FROM versions),
+placed AS ({one_code} FROM marked AS rows {joined}),
 wells AS (SELECT DISTINCT data_source, well_code FROM placed WHERE inside),
 brought AS (
     SELECT job_id AS job, min(updated_at) AS begun FROM placed
@@ -222,13 +245,16 @@ volumes AS (
     GROUP BY data_source, well_code
 ),
 past AS (
-    SELECT data_source, well_code, {past} FROM production SEMI JOIN wells USING (data_source, well_code)
+    SELECT data_source, well_code, {past} FROM ({one_code} FROM production AS rows {joined})
+    SEMI JOIN wells USING (data_source, well_code)
     GROUP BY data_source, well_code
 )
 SELECT *, data_source IN (SELECT data_source FROM placed WHERE production_period = {before}) AS source_reported,
     (SELECT begun FROM brought) AS known_at
 FROM volumes JOIN past USING (data_source, well_code)
 """
+_ONE_CODE = "SELECT rows.* REPLACE (coalesce(into_code, well_code) AS well_code)"
+_JOINED = "LEFT JOIN same ON same.data_source = rows.data_source AND code = well_code"
 _COLUMNS = (
     *("data_source", "well_code", "field_code", "field_name", "production_period", "days_on_production"),
     *_RATES.values(),
@@ -266,7 +292,11 @@ def _wells(reading: Reading, selection: Selection, month: date) -> pl.DataFrame:
         "min(production_period) FILTER (oil_production_kbd > 0 OR gas_production_mmcfd > 0) AS first_production",
         *last,
     ]
+    renamed = same_codes(reading, "well").select("data_source", "code", "into_code").rows()
     query = _QUERY.format(
+        same=f"VALUES {', '.join(['(?, ?, ?)'] * len(renamed))}" if renamed else "SELECT NULL, 0, 0 WHERE FALSE",
+        one_code=_ONE_CODE,
+        joined=_JOINED,
         columns=", ".join(_COLUMNS),
         inside=inside,
         before=f"DATE '{before}'",
@@ -274,7 +304,7 @@ def _wells(reading: Reading, selection: Selection, month: date) -> pl.DataFrame:
         volumes=", ".join(volumes),
         past=", ".join(past),
     )
-    return reading.table(query, values)
+    return reading.table(query, [*(value for row in renamed for value in row), *values])
 
 
 def _parted(wells: pl.DataFrame, phase: str, month: date, scale: float) -> pl.DataFrame:
@@ -318,7 +348,7 @@ def _parted(wells: pl.DataFrame, phase: str, month: date, scale: float) -> pl.Da
     ).with_columns(
         had=pl.col("before").fill_null(0.0) != 0,
         has=pl.col("now").fill_null(0.0) != 0,
-        has_days=pl.all_horizontal(pl.col(name).fill_null(0.0) >= _LEAST_DAYS for name in ("days_on_before", "days_on")),
+        has_days=pl.min_horizontal(pl.col("days_on_before", "days_on").fill_null(0.0)) >= _LEAST_DAYS,
     )  # fmt: skip
     before, now, had, has = (pl.col(name) for name in ("before", "now", "had", "has"))
     begins, ends, goes_on = has & ~had, had & ~has, had & has

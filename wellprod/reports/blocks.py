@@ -1,4 +1,4 @@
-"""An executed notebook as plain blocks in their order: headings, texts, tables, pictures. What has no form on paper goes."""
+"""An executed notebook as plain blocks in their order: headings, texts, tables, pictures; what moves is left out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, Tag
 from nbconvert.filters import markdown2html
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}

@@ -22,7 +22,7 @@ from wellprod.reports.blocks import Block, Grid, Heading, Picture, Text, blocks_
 _SIZES = {1: 17.0, 2: 12.5, 3: 10.5}  # points of headings; deeper ones as the last
 _LINE = 4.1  # mm of a row of a table
 _CELL, _GAP = 1.2, 0.4  # mm at the side of a cell, and above and below it
-_NARROW = 14.0  # mm of a column of words at least
+_NARROW = (45.0, 28.0, 14.0)  # mm of a column of words at least, as long as there is room
 _PIXEL = 25.4 / 110  # mm of a pixel of a chart, so that its texts are as large as those around it
 _WHOLE = 90.0  # mm of a table that is kept on one page
 _BEGUN = 30.0  # mm that a longer one has on the page where it begins
@@ -96,6 +96,8 @@ class _Flow:
 
     def _text(self, text: Text) -> None:
         write = self.sheets.paragraph
+        self.sheets.write_in(9)
+        self.sheets.need(min(ceil(self.sheets.width_of(self.sheets.shown(text.text)) / self.sheets.epw), 5) * 5.0)
         if text.kind == "lead":
             write(text.text, size=11.5, after=2.5)
         elif text.kind == "item":
@@ -176,15 +178,20 @@ class _Flow:
         sheets.write_in(8)
         texts = [max(map(sheets.width_of, column), default=0.0) for column in columns]
         wide = [max(pair) for pair in zip(heads, texts, strict=True)]
-        least = [
-            max(word, text if is_figure else min(text, _NARROW))
-            for word, text, is_figure in zip(words, texts, grid.figures, strict=True)
-        ]
+        least: list[float] = []
+        fitted: list[float] = []
         extra = 2 * _CELL + 0.6
         room = sheets.epw - extra * len(wide)
-        caps = (room * (100 - percent) / 100 for percent in range(96))
-        fits = ([max(low, min(width, cap)) for low, width in zip(least, wide, strict=True)] for cap in caps)
-        fitted = next((widths for widths in fits if sum(widths) <= room), least)
+        for narrow in _NARROW:  # headings take more lines before names do
+            least = [
+                max(word, text if is_figure else min(text, narrow))
+                for word, text, is_figure in zip(words, texts, grid.figures, strict=True)
+            ]
+            caps = (room * (100 - percent) / 100 for percent in range(96))
+            fits = ([max(low, min(width, cap)) for low, width in zip(least, wide, strict=True)] for cap in caps)
+            fitted = next((widths for widths in fits if sum(widths) <= room), least)
+            if sum(fitted) <= room:
+                break
         shrunk = min(1.0, room / max(sum(fitted), 1.0))
         return [width * shrunk + extra for width in fitted]
 

@@ -1,4 +1,4 @@
-"""One report: parameters checked, the notebook run, its outcome read, HTML and PDF made, old runs cleared, people told."""
+"""One report: parameters checked, the notebook run, its outcome read, pages made, old runs cleared, people told."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def subject_of(report: Report, given: Mapping[str, Any], settings: Settings) -> 
     StoreMissing
         Nothing was imported yet.
     """
-    values = {parameter.name: parameter.default for parameter in report.parameters} | given
+    values = {parameter.name: parameter.default for parameter in report.parameters} | dict(given)
     if (units := values.get("units", "oilfield")) not in _UNITS:
         raise UsageError(f"There is no system of units {units!r}.", next=f"Give one of: {', '.join(_UNITS)}.")
     field = values.get("field")

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from wellprod.analysis import quality
-from wellprod.analysis.bridge import Bridge, Phase, month_before, volume_bridge
+from wellprod.analysis.bridge import PHASES, Bridge, Phase, month_before, volume_bridges
 from wellprod.analysis.field.month import FieldMonth, field_month
 from wellprod.analysis.field.outlook import Outlook, outlook
 from wellprod.analysis.measures import BOE_RULES, MEASURES, Units, table
@@ -17,16 +17,14 @@ from wellprod.analysis.restated import restated_since
 from wellprod.analysis.selection import Selection
 from wellprod.store import Reading
 
-PHASES: tuple[Phase, ...] = ("oil", "gas", "water", "boe")
-
 KEY_FIGURES = (
     *(f"{phase}_rate" for phase in PHASES),
     *(f"{phase}_volume" for phase in PHASES),
-    *("gor", "water_cut", "uptime", "wells_on", "wells", "wells_expected", "completeness"),
+    *("gor", "water_cut", "uptime", "wells_on", "completeness"),
 )
 """The measures of the headline, in their order."""
 
-_SERIES = (*KEY_FIGURES, "cum_oil", "cum_gas", "oil_nulls", "gas_nulls", "water_nulls")
+_SERIES = (*KEY_FIGURES, "wells", "wells_expected", "cum_oil", "cum_gas", "oil_nulls", "gas_nulls", "water_nulls")
 _OF_WELLS = (*(f"{phase}_rate" for phase in PHASES[:3]), "gor", "water_cut", "uptime", "months_on_production")
 
 
@@ -63,8 +61,10 @@ class FieldFacts:
         The measures of each well in this month, and `change` of its main rate to the month before.
     marks
         The marks of data quality of the months from a year before on, as `quality.marks` gives them.
+    known_at
+        When the import began that first brought a record of this month (UTC).
     restated
-        What changed of months before since this month first came, as `restated.restated_since` gives it.
+        What changed of other records since then, as `restated.restated_since` gives it.
     sources
         data_source, source_data, profile, figures (what the feed gave), first_import, last_import, job_id, records.
     """
@@ -79,6 +79,7 @@ class FieldFacts:
     outlook: Outlook
     wells: pl.DataFrame
     marks: pl.DataFrame
+    known_at: datetime | None
     restated: pl.DataFrame
     sources: pl.DataFrame
 
@@ -108,11 +109,8 @@ def field_facts(
     months = table(reading, until, _SERIES, units=units, boe=boe)
     figures = _figures(months, about.month, units)
     main = _main(figures, units, boe)
-    bridges: dict[Phase, Bridge] = {}
-    for phase in PHASES:
-        bridge = volume_bridge(reading, about.selection, about.month, phase=phase, units=units, boe=boe)
-        if bridge.start is not None or bridge.end is not None:
-            bridges[phase] = bridge
+    all_bridges = volume_bridges(reading, about.selection, about.month, units=units, boe=boe)
+    bridges = {phase: found for phase, found in all_bridges.items() if not (found.start is None and found.end is None)}
     known_at = next((bridge.known_at for bridge in bridges.values()), None)
     year_before = _year_before(about.month)
     return FieldFacts(
@@ -126,7 +124,8 @@ def field_facts(
         outlook=outlook(months, main, units),
         wells=_wells(reading, about, main, units),
         marks=quality.marks(reading, replace(until, first_month=f"{year_before}")),
-        restated=restated_since(reading, until, known_at) if known_at else restated_since(reading, until, datetime.max),
+        known_at=known_at,
+        restated=_restated(reading, until, known_at, units),
         sources=_sources(reading, about.selection),
     )
 
@@ -163,6 +162,14 @@ def _wells(reading: Reading, about: FieldMonth, main: Phase, units: Units) -> pl
         now.with_columns(change=pl.col(rate) - pl.col("before"))
         .drop("before")
         .sort(rate, "well", descending=[True, False], nulls_last=True)
+    )
+
+
+def _restated(reading: Reading, selection: Selection, known_at: datetime | None, units: Units) -> pl.DataFrame:
+    found = restated_since(reading, selection, known_at or datetime.max)
+    return found.with_columns(
+        pl.col(f"{phase}_before", f"{phase}_now") * float(MEASURES[f"{phase}_rate"].quantity.times(units))
+        for phase in ("oil", "gas", "water")
     )
 
 

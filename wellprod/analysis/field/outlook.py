@@ -34,6 +34,8 @@ class Outlook:
         month and rate of the decline over the months that it was fitted to.
     check
         The same fit without the last 12 months, against what these brought.
+    foretold, came
+        The volumes of those months, as the check had foretold them and as they came.
     """
 
     phase: Phase
@@ -43,6 +45,8 @@ class Outlook:
     months: pl.DataFrame
     fitted: pl.DataFrame
     check: Backtest
+    foretold: float | None
+    came: float | None
 
     @property
     def doubts(self) -> list[str]:
@@ -64,15 +68,20 @@ def outlook(months: pl.DataFrame, phase: Phase, units: Units) -> Outlook:
     told = forecast(history, fit, as_of=last)
     volumes = months.filter(pl.col("month") > _year_before(last))[MEASURES[f"{phase}_volume"].column(units)]
     ahead = told.months if told else pl.DataFrame(schema={"month": pl.Date, "rate": pl.Float64, "volume": pl.Float64})
+    check = backtest(history, assumed, as_of=last)
+    days = pl.col("month").dt.month_end().dt.day()
+    compared = check.months.select(pl.col("forecast_rate", "actual_rate") * days)
     fitted = months.select("month").filter(pl.col("month") >= (fit.start or date.max))
     return Outlook(
         phase,
         fit,
-        last_year=volumes.sum() if volumes.count() else None,
+        last_year=float(volumes.sum()) if volumes.count() else None,
         next_year=float(ahead["volume"].sum()) if told else None,
         months=ahead.select("month", "rate"),
         fitted=fitted.with_columns(rate=pl.Series(fit.rates(fitted["month"].to_numpy()), dtype=pl.Float64)),
-        check=backtest(history, assumed, as_of=last),
+        check=check,
+        foretold=float(compared["forecast_rate"].sum()) if compared.height else None,
+        came=float(compared["actual_rate"].sum()) if compared.height else None,
     )
 
 

@@ -24,7 +24,7 @@ _MONTHS_DRAWN = 60
 _WELLS_LISTED = 40
 _MOVERS = 10
 _SHARES = ("water_cut", "uptime", "completeness")
-_COUNTS = ("wells", "wells_on", "wells_expected")
+_COUNTS = ("wells_on",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,14 @@ class FieldReport:
         there = [rate for rate in rates if shown[MEASURES[rate].column(facts.units)].count()]
         rate = MEASURES[f"{facts.main}_rate"].column(facts.units)
         fit, ahead = (months.rename({"rate": rate}) for months in (facts.outlook.fitted, facts.outlook.months))
-        drawn = (
-            {"fit": fit.filter(pl.col("month").is_in(shown["month"].implode())), "forecast": ahead}
-            if fit.height
-            else {}
+        drawn = fit.filter(pl.col("month").is_in(shown["month"].implode()))
+        return charts.rate_time(
+            shown,
+            facts.units,
+            measures=there or rates[:1],
+            fit=drawn if drawn.height else None,
+            forecast=ahead if ahead.height else None,
         )
-        return charts.rate_time(shown, facts.units, measures=there or rates[:1], **drawn)
 
     # The detail
 
@@ -162,35 +164,22 @@ class FieldReport:
     def outlook(self) -> Shown:
         """The next 12 months against the last 12, last year's forecast against what came, and what that is worth."""
         facts, ahead = self.facts, self.facts.outlook
-        unit, check = MEASURES[f"{facts.main}_volume"].unit(facts.units), ahead.check
-        hidden = (
-            check.months.with_columns(days=pl.col("month").dt.month_end().dt.day())
-            if check.months is not None
-            else None
-        )
-        came, said = (
-            (hidden.select(pl.col(name) * pl.col("days")).sum().item() for name in ("actual_rate", "forecast_rate"))
-            if hidden is not None
-            else (None, None)
-        )
+        unit = MEASURES[f"{facts.main}_volume"].unit(facts.units)
         digits = _digits([ahead.last_year, ahead.next_year])
+        changed = _change("", ahead.next_year, ahead.last_year)
         rows = [
             ("Last 12 months, as reported", _volume(ahead.last_year, digits), ""),
-            (
-                "Next 12 months, forecast",
-                _volume(ahead.next_year, digits),
-                _change("", ahead.next_year, ahead.last_year),
-            ),
+            ("Next 12 months, forecast", _volume(ahead.next_year, digits), changed),
         ]
-        if said is not None:
+        if ahead.foretold is not None:
+            came = _change("", ahead.came, ahead.foretold)
             rows += [
-                ("A year before: what was forecast for the last 12 months", _volume(said, digits), ""),
-                ("and what came in the same months", _volume(came, digits), _change("", came, said)),
+                ("Forecast of a year before for the last 12 months", _volume(ahead.foretold, digits), ""),
+                ("and what came in the same months", _volume(ahead.came, digits), came),
             ]
-        name = "BOE" if facts.main == "boe" else facts.main.capitalize()
-        table = html_table([name, unit, "Change"], rows, figures=[False, True, True])
+        table = html_table([facts.main.capitalize(), unit, "Change"], rows, figures=[False, True, True])
         doubts = [f"Not to be trusted: {doubt}." for doubt in ahead.doubts]
-        told = doubts or [f"It may be trusted: {check.reason}."]
+        told = doubts or [f"It may be trusted: {ahead.check.reason}."]
         told.append(f"Fitted to the rates of the field as a whole: {_decline(ahead)}")
         return Shown(table + "".join(f'<p class="note">{escape(text)}</p>' for text in told))
 
@@ -223,22 +212,17 @@ class FieldReport:
     def restatements(self) -> Shown:
         """What of earlier months has changed since this month's records first came."""
         restated, phase = self.facts.restated, self.facts.main
-        known_at = self._known_at
-        since = (
-            f"since {known_at:%Y-%m-%d %H:%M} UTC, when the records of {self.facts.month:%B} began to come"
-            if known_at
-            else ""
-        )
+        known_at, month = self.facts.known_at, self.facts.month
+        since = f"since {known_at:%Y-%m-%d %H:%M} UTC, when the records of {month:%B} began to come" if known_at else ""
         if restated.is_empty():
             return Shown(f"<p>No record that was known before has changed {since}.</p>")
-        unit = {"oil": "kbd", "gas": "mmcfd", "water": "kbd", "boe": "kbd"}[phase]
-        pair = ("oil", "gas", "water") if phase == "boe" else (phase,)
+        unit = MEASURES[f"{phase}_rate"].unit(self.facts.units)
         told = [f'<p class="note">{number(restated.height)} records changed {escape(since)}.</p>']
         rows = [
-            (row["well"], f"{row['month']:%Y-%m}", *_as_changed(row, pair[0]), f"{row['restated_at']:%Y-%m-%d %H:%M}")
+            (row["well"], f"{row['month']:%Y-%m}", *_as_changed(row, phase), f"{row['restated_at']:%Y-%m-%d %H:%M}")
             for row in restated.head(_WELLS_LISTED).iter_rows(named=True)
         ]
-        headings = ["Well", "Month", f"{pair[0].capitalize()} before ({unit})", "now", "change", "Restated (UTC)"]
+        headings = ["Well", "Month", f"{phase.capitalize()} before ({unit})", "now", "change", "Restated (UTC)"]
         return Shown("".join(told) + html_table(headings, rows, figures=[False, False, True, True, True, False]))
 
     @property
@@ -266,21 +250,18 @@ class FieldReport:
             )
             for row in facts.sources.iter_rows(named=True)
         ]
+        factors = "oilfield" if facts.units == "oilfield" else "metric, by the exact barrel and cubic foot"
         told = [
-            "A rate is a calendar-day rate: what was produced in a month, by all the days of the month; a volume is that"
-            " rate times those days. Field figures are sums over its wells; ratios are formed of the sums. What was not"
-            " reported adds nothing to a sum, and is not zero.",
-            f"Units: {'oilfield' if facts.units == 'oilfield' else 'metric, by the exact factors of the barrel and the cubic foot'}."
-            f" Oil equivalent: {self.facts.boe}, {float(rule.mscf):g} thousand cubic feet of gas for a barrel.",
+            "A rate is a calendar-day rate: what was produced in a month, by all the days of the month; a volume is"
+            " that rate times those days. Figures of the field are sums over its wells, and ratios are formed of the"
+            " sums. What was not reported adds nothing to a sum, and is not zero.",
+            f"Units: {factors}. Oil equivalent: {self.facts.boe}, {float(rule.mscf):g} thousand cubic feet of gas for a"
+            " barrel.",
         ]
         table = html_table(headings, rows, figures=[False, False, False, True, False, False, False])
         return Shown(table + "".join(f'<p class="note">{escape(text)}</p>' for text in told))
 
     # How they are put together
-
-    @property
-    def _known_at(self) -> Any:
-        return next((bridge.known_at for bridge in self.facts.bridges.values()), None)
 
     def _cautions(self) -> list[str]:
         """Say what a reader has to know of the figures before trusting them."""
@@ -288,18 +269,15 @@ class FieldReport:
         if facts.about.month < facts.about.store_month:
             told.append(
                 f"This is not the latest month: the source has records up to {facts.about.store_month:%B %Y}, and the"
-                f" last of this field is of {facts.months['month'].max():%B %Y}."
+                f" report is of {facts.month:%B %Y}."
             )
-        complete, expected = (facts.figures[name].now for name in ("completeness", "wells_expected"))
-        if complete is not None and expected is not None and complete < 1:
-            missing = round(expected * (1 - complete))
+        this = facts.months.filter(month=facts.month).row(0, named=True)
+        if missing := this["wells_expected"] - this["wells"]:
+            expected = number(this["wells_expected"])
+            told.append(f"{number(missing)} of {expected} wells expected did not report, so sums are of the others.")
+        if lacking := this[f"{facts.main}_nulls"]:
             told.append(
-                f"{number(missing)} of {number(expected)} wells expected did not report, so sums are of the others."
-            )
-        lacking = facts.months.filter(month=facts.month)[f"{facts.main}_nulls"][0] if facts.main != "boe" else 0
-        if lacking and facts.figures["wells"].now:
-            told.append(
-                f"{number(lacking)} of {number(facts.figures['wells'].now)} wells with a record have no figure of {facts.main}."
+                f"{number(lacking)} of {number(this['wells'])} wells with a record have no figure of {facts.main}."
             )
         absent = [
             MEASURES[name].title.lower()
@@ -333,7 +311,8 @@ class FieldReport:
         name = "BOE" if bridge.phase == "boe" else bridge.phase.capitalize()
         table = html_table(["Part", unit, "Wells", "Formula"], rows, figures=[False, True, True, False])
         lacking = bridge.without_days
-        told = f"Growth and decline hold the uptime of {number(lacking)} {'well' if lacking == 1 else 'wells'} without days on."
+        several = f"{number(lacking)} {'well' if lacking == 1 else 'wells'}"
+        told = f"Growth and decline hold the uptime of {several} without days on."
         return f"<h3>{name}</h3>{table}" + (f'<p class="note">{told}</p>' if lacking else "")
 
     def _row(self, figure: Figure) -> list[str]:
@@ -398,7 +377,7 @@ def _change(name: str, now: float | None, then: float | None) -> str:
     if now is None or then is None:
         return ""
     if name in _SHARES:
-        return f"{100 * (now - then):+.1f} points"
+        return f"{100 * (now - then):+.1f} points" if abs(now - then) >= 0.0005 else "0.0 points"
     if name in _COUNTS:
         return f"{now - then:+,.0f}" if now != then else "0"
     return f"{100 * (now / then - 1):+,.1f} %" if then else ""

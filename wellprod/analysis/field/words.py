@@ -9,7 +9,7 @@ import polars as pl
 
 from wellprod.analysis.bridge import Bridge, Phase
 from wellprod.analysis.field.facts import FieldFacts
-from wellprod.analysis.measures import MEASURES, Units
+from wellprod.analysis.measures import Units
 
 _TOLD = 3  # parts in the sentence
 _LEAST = 0.1  # of the largest part, for one that is told
@@ -28,7 +28,7 @@ def headline(facts: FieldFacts) -> list[str]:
     if bridge is None or bridge.end is None:
         return [f"{title} has no figure of oil or gas for {month:%B %Y}."]
     rate = facts.figures[f"{phase}_rate"]
-    at = f" ({significant(rate.now)} {MEASURES[rate.name].unit(facts.units)})" if rate.now else ""
+    at = f" ({spoken(rate.now, phase, facts.units, named=False)} a day)" if rate.now else ""
     first = f"{title} produced {spoken(bridge.end, phase, facts.units)}{of} in {month:%B %Y}{at}"
     if bridge.end == 0:
         first = f"{title} reports zero{of.removeprefix(' of')} for {month:%B %Y}"
@@ -91,12 +91,12 @@ def _cause(part: str, wells: int, volume: float, bridge: Bridge, units: Units) -
     return f"{words[part]} {'added' if volume > 0 else 'took'} {spoken(abs(volume), bridge.phase, units)}"
 
 
-def spoken(volume: float, phase: Phase, units: Units) -> str:
-    """Give a volume, in kbbl and so on, as people say it: ``27.1 million barrels``."""
+def spoken(volume: float, phase: Phase, units: Units, *, named: bool = True) -> str:
+    """Give a volume, in kbbl and so on, as people say it: ``27.1 million barrels``, or without what it is of."""
     scale, name = _BASE[units].get(phase, _BASE[units][""])
     amount = volume * scale
     size, word = next(((size, word) for size, word in _SCALES if abs(amount) >= 0.9995 * size), (1.0, ""))
-    return f"{significant(amount / size)}{word} {name}"
+    return f"{significant(amount / size)}{word}{f' {name}' if named else ''}"
 
 
 def significant(value: float | None) -> str:
@@ -112,9 +112,9 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
-def _percent(change: float) -> str:
+def _percent(change: float, words: tuple[str, str] = ("above", "below")) -> str:
     """Give a change as a sentence takes it: ``2.1 % below``."""
-    return f"{abs(change):.1%}".replace("%", " %") + (" above" if change > 0 else " below")
+    return f"{abs(100 * change):,.1f} % {words[0] if change > 0 else words[1]}"
 
 
 def _name(month: date, *, years_back: int = 0) -> str:
