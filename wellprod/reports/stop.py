@@ -1,29 +1,35 @@
-"""The wish to stop a report that runs."""
+"""The wish to stop reports that run."""
 
 from __future__ import annotations
 
 import os
 import signal as signals
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
 class StopReport:
-    """A wish to stop: the cell that runs is interrupted, as by Ctrl-C, and no further one begins."""
+    """A wish to stop one report or several: the cells that run are interrupted, as by Ctrl-C, and none begins."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self.is_asked = False
-        self._kernel: Any = None
+        self._kernels: list[Any] = []
 
     def ask(self, signal: int | None = None) -> None:
-        """Ask the report to stop; an import in it stores what it has and can be resumed."""
+        """Ask the reports to stop; an import in one stores what it has and can be resumed."""
         self.is_asked, self.signal = True, signal
-        process = getattr(self._kernel and self._kernel.provisioner, "pid", None)
-        if process:
-            with suppress(ProcessLookupError):  # it has just ended
-                os.kill(process, signals.SIGINT)
+        for kernel in tuple(self._kernels):
+            if process := getattr(kernel.provisioner, "pid", None):
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(process, signals.SIGINT)
 
-    def watch(self, kernel: Any) -> None:
-        """Take note of the manager of the kernel that is to be interrupted."""
-        self._kernel = kernel
+    @contextmanager
+    def interrupting(self, kernel: Any) -> Iterator[None]:
+        """Take note of the manager of a kernel that is to be interrupted while the block lasts."""
+        self._kernels.append(kernel)
+        try:
+            yield
+        finally:
+            self._kernels.remove(kernel)
