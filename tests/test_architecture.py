@@ -18,6 +18,7 @@ FLOORS = {
     "resume": 5,
     "export": 4,
     "reports": 4,
+    "selected": 4,
     "ingest": 3,
     "analysis": 3,
     "health": 3,

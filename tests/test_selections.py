@@ -70,7 +70,7 @@ def test_a_selection_is_saved_and_found_again(bench: Workbench) -> None:
     assert "N &amp; W" in saved._repr_html_() and "from 2024-02" in saved._repr_html_()
 
 
-@pytest.mark.parametrize("reader", ["records", "wells", "monthly_volumes"])
+@pytest.mark.parametrize("reader", ["records", "wells"])
 def test_what_reads_takes_a_saved_selection(bench: Workbench, reader: str) -> None:
     """By name or as an object; what is given beside it takes the place of its own."""
     saved = bench.save_selection("Two", fields="Búzios", last_month="2024-03")

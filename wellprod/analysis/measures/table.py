@@ -67,11 +67,7 @@ def tabulate(
     records, values = owners.records(condition)
     parameters: list[Any] = [*values]
     frames = {**owners.frames}
-    sums = "".join(f", {aggregate} AS {name}" for name, aggregate in months.sums.items())
-    query = (
-        "WITH months AS (SELECT owner, production_period AS month"
-        f"{sums} FROM ({records}){_TOLD if months.asks_sources else ''} GROUP BY owner, production_period)"
-    )
+    query = f"WITH months AS ({monthly_sums(months, records)})"
     joined = ""
     if months.totals:
         totals = ", ".join(f"{aggregate} AS {name}" for name, aggregate in months.totals.items())
@@ -112,6 +108,13 @@ def check(kind: str, name: str, known: Collection[str]) -> None:
         near = nearest(name, known)
         advice = f"Near to it: {', '.join(near)}. " if near else ""
         raise UsageError(f"There is no {kind} {name!r}.", next=f"{advice}Known: {', '.join(known)}.")
+
+
+def monthly_sums(months: Months, records: str) -> str:
+    """Give the SQL of the sums that measures have asked for over `records`: owner, month, and each by its name."""
+    sums = "".join(f", {aggregate} AS {name}" for name, aggregate in months.sums.items())
+    told = _TOLD if months.asks_sources else ""
+    return f"SELECT owner, production_period AS month{sums} FROM ({records}){told} GROUP BY owner, production_period"
 
 
 def _in(units: Units, column: Column, months: Months) -> str:
