@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,22 +19,22 @@ if TYPE_CHECKING:
 
 
 class _Lines:
-    """A line for all reports, and one for each that runs; called from the threads that run them."""
+    """A line for all reports, and one for each that runs."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress, self._lock = progress, threading.Lock()
+        self._progress = progress
         self._all: TaskID | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._failed = 0
+        self._failed = self._count = 0
 
     def planned(self, count: int) -> None:
         """Show how many there will be."""
+        self._count = count
         self._all = self._progress.add_task("All fields", total=count, text=self._told(0))
 
     def began(self, field: str) -> None:
         """Show a line for a field."""
-        with self._lock:
-            self._tasks[field] = self._progress.add_task(escape(field), total=None, text="starts a kernel")
+        self._tasks[field] = self._progress.add_task(escape(field), total=None, text="starts a kernel")
 
     def cell(self, field: str, done: int, total: int) -> None:
         """Show which cell runs."""
@@ -44,24 +43,23 @@ class _Lines:
 
     def ended(self, field: str, error: Mapping[str, Any] | None) -> None:
         """Take the line away; say what went wrong."""
-        with self._lock:
-            self._progress.remove_task(self._tasks.pop(field))
-            self._failed += error is not None
-            if self._all is not None:
-                self._progress.advance(self._all)
-                done = int(self._progress.tasks[0].completed)
-                self._progress.update(self._all, text=self._told(done))
-        if error:
+        self._progress.remove_task(self._tasks.pop(field))
+        failed = error is not None and error["code"] != "CANCELLED"
+        self._failed += failed
+        if self._all is not None:
+            self._progress.advance(self._all)
+            self._progress.update(self._all, text=self._told(int(self._progress.tasks[0].completed)))
+        if error and failed and not self._progress.disable:
             self._progress.console.print(f"[red]{escape(field)}:[/] {escape(str(error['message']))}")
 
     def _told(self, done: int) -> str:
         failed = f", [red]{number(self._failed)} failed[/]" if self._failed else ""
-        return f"{number(done - self._failed)} done{failed}"
+        return f"{number(done - self._failed)} of {number(self._count)} done{failed}"
 
 
 @contextmanager
 def live_reports() -> Iterator[_Lines]:
-    """Show how reports go on while the block runs; where stderr is no terminal, what went wrong alone."""
+    """Show how reports go on while the block runs, and what went wrong; nothing where stderr is no terminal."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),

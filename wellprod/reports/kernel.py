@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +108,7 @@ def _execute(
 
     papermill_engines.register("wellprod", _Engine)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it calls each parameter that is `| None` unknown
-    with stop.interrupting(kernel):
+    with stop.telling(lambda _: _interrupt(kernel)):
         papermill.execute_notebook(
             _literal(source),
             _literal(target),
@@ -117,6 +120,12 @@ def _execute(
             kernel=kernel,
             on_cell=begin_cell,
         )
+
+
+def _interrupt(kernel: AsyncKernelManager) -> None:
+    if process := getattr(kernel.provisioner, "pid", None):
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(process, signal.SIGINT)
 
 
 def _literal(path: Path) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any
 
 from wellprod.analysis.field.month import field_month, fields_of
 from wellprod.analysis.selection import Selection
 from wellprod.errors import ReportError, UsageError, WellprodError
 from wellprod.jobs import Status
-from wellprod.log import get_logger
+from wellprod.log import configure_logs, get_logger
 from wellprod.reports.notebook import find_report
 from wellprod.reports.run import ReportResult, run_report
 from wellprod.reports.stop import StopReport
@@ -101,7 +106,7 @@ def run_reports(
     watch: Watch | None = None,
     stop: StopReport | None = None,
 ) -> ReportsResult:
-    """Run the notebook `name` for each field of a selection, `at_once` at a time, each with a kernel of its own.
+    """Run the notebook `name` for each field of a selection, `at_once` at a time, each in a process of its own.
 
     All is checked before the first kernel starts; a field without a record of the month that is asked for is left
     out. One that fails does not stop the others. Asked to stop, those that run are kept as stopped, and none begins.
@@ -116,36 +121,109 @@ def run_reports(
     watch, stop, began = watch or Watch(), stop or StopReport(), time.monotonic()
     plan, left_out = _plan(name, parameters, selection, settings)
     watch.planned(len(plan))
-    reports: list[ReportResult] = []
-    failures: dict[str, Mapping[str, Any]] = {}
-    not_begun: list[str] = []
-
-    def run(field: str, values: Mapping[str, Any]) -> None:
-        if stop.is_asked:
-            not_begun.append(field)
-            return
-        watch.began(field)
-        error: Mapping[str, Any] | None
-        try:
-            result = run_report(name, values, settings, pdf=pdf, on_progress=partial(watch.cell, field), stop=stop)
-        except Exception as problem:  # whatever it is, the others go on
-            if not isinstance(problem, WellprodError):
-                get_logger().exception("report_broke", field=field)
-            error = failures[field] = as_told(problem)
-        else:
-            reports.append(result)
-            error = result.error
-        watch.ended(field, error)
-
-    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="report") as pool:
-        for done in [pool.submit(run, field, values) for field, values in plan]:
-            done.result()
-    reports.sort(key=lambda result: str(result.field))
+    waiting, running = deque(plan), _Running(watch, stop)
+    try:
+        while (waiting and not stop.is_asked) or running:
+            while waiting and len(running) < at_once and not stop.is_asked:
+                field, values = waiting.popleft()
+                running.start(field, (name, values, settings, pdf))
+            running.wait()
+    finally:
+        running.kill()
+    reports = sorted(running.reports, key=lambda report: str(report.field))
     took = round(time.monotonic() - began, 3)
-    return ReportsResult(name, tuple(reports), failures, left_out, tuple(not_begun), stop.signal, took)
+    not_begun = tuple(field for field, _ in waiting)
+    return ReportsResult(name, tuple(reports), running.failures, left_out, not_begun, stop.signal, took)
 
 
-def as_told(problem: Exception) -> dict[str, Any]:
+class _Running:
+    """The reports that run, each in a process of its own, so that none can harm another."""
+
+    def __init__(self, watch: Watch, stop: StopReport) -> None:
+        self.watch, self.stop = watch, stop
+        self.reports: list[ReportResult] = []
+        self.failures: dict[str, dict[str, Any]] = {}
+        self._processes: dict[Connection, tuple[str, BaseProcess, ExitStack]] = {}
+
+    def __len__(self) -> int:
+        return len(self._processes)
+
+    def start(self, field: str, asked: tuple[Any, ...]) -> None:
+        """Start a report."""
+        self.watch.began(field)
+        ours, theirs = Pipe()
+        process = get_context("spawn").Process(target=run_alone, args=(theirs, *asked), name=f"report of {field}")
+        process.start()
+        theirs.close()
+        ends = ExitStack()
+        ends.enter_context(self.stop.telling(ours.send))
+        self._processes[ours] = (field, process, ends)
+
+    def wait(self) -> None:
+        """Wait until one of them tells something, and take note of it."""
+        for connection in wait([*self._processes]):
+            assert isinstance(connection, Connection)  # noqa: S101 - we gave no other
+            field, process, _ = self._processes[connection]
+            try:
+                told = connection.recv()
+            except (EOFError, ConnectionResetError):
+                process.join()
+                told = _told_dead(process.exitcode)
+            if isinstance(told, tuple):
+                self.watch.cell(field, *told)
+            else:
+                self._end(connection, told)
+
+    def _end(self, connection: Connection, told: ReportResult | dict[str, Any]) -> None:
+        field, process, ends = self._processes.pop(connection)
+        with ends:
+            process.join()
+            connection.close()
+        if isinstance(told, ReportResult):
+            self.reports.append(told)
+        else:
+            self.failures[field] = told
+        self.watch.ended(field, told.error if isinstance(told, ReportResult) else told)
+
+    def kill(self) -> None:
+        """End what still runs, where all is broken off; the kernels end with their processes."""
+        for _, process, _ in self._processes.values():
+            process.terminate()
+
+
+def run_alone(connection: Connection, name: str, values: Mapping[str, Any], settings: Settings, pdf: bool) -> None:
+    """Run one report in this process: tell each cell and, at the end, the result or what went wrong."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes to all processes: the one that started us tells
+    configure_logs(settings.log_level, settings.log_format, request_id=settings.request_id)
+    stop = StopReport()
+    Thread(target=_listen, args=(connection, stop), daemon=True).start()
+    told: ReportResult | dict[str, Any]
+    try:
+        told = run_report(name, values, settings, pdf=pdf, on_progress=lambda *cells: connection.send(cells), stop=stop)
+    except Exception as problem:  # whatever it is, the others go on
+        if not isinstance(problem, WellprodError):
+            get_logger().exception("report_broke")
+        told = _as_told(problem)
+    connection.send(told)
+
+
+def _listen(connection: Connection, stop: StopReport) -> None:
+    """Stop when told to, and when who started us is gone."""
+    try:
+        stop.ask(connection.recv())
+    except (EOFError, OSError):
+        stop.ask()
+
+
+def _told_dead(exitcode: int | None) -> dict[str, Any]:
+    problem = ReportError(
+        f"The process of the report ended before its time (exit code {exitcode}).",
+        next="See whether the machine ran out of memory, and run it again with a smaller --at-once.",
+    )
+    return problem.as_dict()
+
+
+def _as_told(problem: Exception) -> dict[str, Any]:
     """Give any failure as people are told it."""
     if isinstance(problem, WellprodError):
         return problem.as_dict()

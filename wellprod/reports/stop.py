@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import signal as signals
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class StopReport:
-    """A wish to stop one report or several: the cells that run are interrupted, as by Ctrl-C, and none begins."""
+    """A wish to stop: the cell that runs is interrupted, as by Ctrl-C, and no further one begins."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self.is_asked = False
-        self._kernels: list[Any] = []
+        self._actions: list[Callable[[int | None], None]] = []
 
     def ask(self, signal: int | None = None) -> None:
-        """Ask the reports to stop; an import in one stores what it has and can be resumed."""
+        """Ask the report to stop; an import in it stores what it has and can be resumed."""
         self.is_asked, self.signal = True, signal
-        for kernel in tuple(self._kernels):
-            if process := getattr(kernel.provisioner, "pid", None):
-                with suppress(ProcessLookupError):  # it has just ended
-                    os.kill(process, signals.SIGINT)
+        for action in tuple(self._actions):
+            action(signal)
 
     @contextmanager
-    def interrupting(self, kernel: Any) -> Iterator[None]:
-        """Take note of the manager of a kernel that is to be interrupted while the block lasts."""
-        self._kernels.append(kernel)
+    def telling(self, action: Callable[[int | None], None]) -> Iterator[None]:
+        """Have an action taken when the stop is asked for while the block lasts; it is given the signal, if any."""
+        self._actions.append(action)
         try:
             yield
         finally:
-            self._kernels.remove(kernel)
+            self._actions.remove(action)

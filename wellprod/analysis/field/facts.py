@@ -12,7 +12,7 @@ from wellprod.analysis import quality
 from wellprod.analysis.bridge import PHASES, Bridge, Phase, month_before, volume_bridges
 from wellprod.analysis.field.month import FieldMonth, field_month
 from wellprod.analysis.field.outlook import Outlook, outlook
-from wellprod.analysis.measures import BOE_RULES, MEASURES, Units, table
+from wellprod.analysis.measures import MEASURES, Units, table
 from wellprod.analysis.restated import restated_since
 from wellprod.analysis.selection import Selection
 from wellprod.store import Reading
@@ -25,6 +25,7 @@ KEY_FIGURES = (
 """The measures of the headline, in their order."""
 
 _SERIES = (*KEY_FIGURES, "wells", "wells_expected", "cum_oil", "cum_gas", "oil_nulls", "gas_nulls", "water_nulls")
+_MOST_GAS = 15_000  # scf/bbl of an oil well; SEG Wiki, "Gas-oil ratio (GOR)"
 _OF_WELLS = (*(f"{phase}_rate" for phase in PHASES[:3]), "gor", "water_cut", "uptime", "months_on_production")
 
 
@@ -54,7 +55,7 @@ class FieldFacts:
     figures
         The key figures by the name of their measure.
     main
-        The phase that the report is told in: oil, or gas where there is more of it by energy or no oil.
+        The phase that the report is told in: oil, or gas for a gas field.
     bridges
         A bridge for each phase that was reported in one of the two months.
     wells
@@ -108,7 +109,7 @@ def field_facts(
     until = replace(about.selection, last_month=f"{about.month}")
     months = table(reading, until, _SERIES, units=units, boe=boe)
     figures = _figures(months, about.month, units)
-    main = _main(figures, units, boe)
+    main = _main(figures, units)
     all_bridges = volume_bridges(reading, about.selection, about.month, units=units, boe=boe)
     bridges = {phase: found for phase, found in all_bridges.items() if not (found.start is None and found.end is None)}
     known_at = next((bridge.known_at for bridge in bridges.values()), None)
@@ -142,13 +143,12 @@ def _figures(months: pl.DataFrame, month: date, units: Units) -> dict[str, Figur
     return {name: Figure(name, *(row.get(MEASURES[name].column(units)) for row in found)) for name in KEY_FIGURES}
 
 
-def _main(figures: dict[str, Figure], units: Units, boe: str) -> Phase:
-    """Give gas where no oil is known of the month, or gas is the more by energy; else oil."""
-    oil, gas = figures["oil_volume"].now, figures["gas_volume"].now
-    if oil is None:
-        return "oil" if gas is None else "gas"
-    scale = MEASURES["boe_volume"].quantity.times(units) / MEASURES["gas_volume"].quantity.times(units)
-    return "gas" if gas is not None and gas * float(scale / BOE_RULES[boe].mscf) > oil else "oil"
+def _main(figures: dict[str, Figure], units: Units) -> Phase:
+    """Give gas for a field whose gas-oil ratio is not that of oil, or that reports no oil; else oil."""
+    gor, oil, gas = (figures[name].now for name in ("gor", "oil_volume", "gas_volume"))
+    if gor is None:
+        return "gas" if gas and not oil else "oil"
+    return "gas" if gor > _MOST_GAS * float(MEASURES["gor"].quantity.times(units)) else "oil"
 
 
 def _wells(reading: Reading, about: FieldMonth, main: Phase, units: Units) -> pl.DataFrame:

@@ -28,6 +28,8 @@ class Outlook:
     last_year, next_year
         Volumes of the 12 months up to the month, of what was reported of them, and of the 12 after it; None where
         nothing was reported, or the fit failed.
+    months_reported
+        How many of the last 12 months were reported.
     months
         month and rate of the forecast; no rows where the fit failed.
     fitted
@@ -42,6 +44,7 @@ class Outlook:
     fit: DeclineFit
     last_year: float | None
     next_year: float | None
+    months_reported: int
     months: pl.DataFrame
     fitted: pl.DataFrame
     check: Backtest
@@ -77,6 +80,7 @@ def outlook(months: pl.DataFrame, phase: Phase, units: Units) -> Outlook:
         fit,
         last_year=float(volumes.sum()) if volumes.count() else None,
         next_year=float(ahead["volume"].sum()) if told else None,
+        months_reported=volumes.count(),
         months=ahead.select("month", "rate"),
         fitted=fitted.with_columns(rate=pl.Series(fit.rates(fitted["month"].to_numpy()), dtype=pl.Float64)),
         check=check,

@@ -14,7 +14,7 @@ from altair.typing import ChartType
 from wellprod.analysis import charts, quality
 from wellprod.analysis.bridge import Bridge, Phase, month_before
 from wellprod.analysis.field.facts import FieldFacts, Figure, field_facts
-from wellprod.analysis.field.outlook import Outlook
+from wellprod.analysis.field.outlook import MONTHS, Outlook
 from wellprod.analysis.field.words import headline, listed
 from wellprod.analysis.measures import BOE_RULES, MEASURES, Units
 from wellprod.store import Reading
@@ -114,11 +114,13 @@ class FieldReport:
     # The detail
 
     @property
-    def ratio_chart(self) -> ChartType:
+    def ratio_chart(self) -> ChartType | Shown:
         """The rate of the main phase with the gas-oil ratio and the water cut below, where they are known."""
         facts = self.facts
         shown = facts.months.filter(pl.col("month") > _months_before(facts.month, _MONTHS_DRAWN))
         known = [name for name in ("gor", "water_cut") if shown[MEASURES[name].column(facts.units)].count()]
+        if not known:
+            return Shown("<p>Neither is known: oil, or both gas and water, are not reported.</p>")
         return charts.ratios(shown, facts.units, rate=f"{facts.main}_rate", measures=known)
 
     @property
@@ -166,22 +168,24 @@ class FieldReport:
         facts, ahead = self.facts, self.facts.outlook
         unit = MEASURES[f"{facts.main}_volume"].unit(facts.units)
         digits = _digits([ahead.last_year, ahead.next_year])
-        changed = _change("", ahead.next_year, ahead.last_year)
+        reported = ahead.months_reported
+        changed = _change("", ahead.next_year, ahead.last_year) if reported == MONTHS else ""
+        told = "Last 12 months" if reported == MONTHS else f"Last 12 months, of which {reported} were reported"
         rows = [
-            ("Last 12 months, as reported", _volume(ahead.last_year, digits), ""),
+            (told, _volume(ahead.last_year, digits), ""),
             ("Next 12 months, forecast", _volume(ahead.next_year, digits), changed),
         ]
         if ahead.foretold is not None:
             came = _change("", ahead.came, ahead.foretold)
             rows += [
-                ("Forecast of a year before for the last 12 months", _volume(ahead.foretold, digits), ""),
-                ("and what came in the same months", _volume(ahead.came, digits), came),
+                ("Forecast of a year before for these months", _volume(ahead.foretold, digits), ""),
+                ("What came, against that forecast", _volume(ahead.came, digits), came),
             ]
         table = html_table([facts.main.capitalize(), unit, "Change"], rows, figures=[False, True, True])
         doubts = [f"Not to be trusted: {doubt}." for doubt in ahead.doubts]
-        told = doubts or [f"It may be trusted: {ahead.check.reason}."]
-        told.append(f"Fitted to the rates of the field as a whole: {_decline(ahead)}")
-        return Shown(table + "".join(f'<p class="note">{escape(text)}</p>' for text in told))
+        words = doubts or [f"It may be trusted: {ahead.check.reason}."]
+        words.append(f"Fitted to the rates of the field as a whole: {_decline(ahead)}")
+        return Shown(table + "".join(f'<p class="note">{escape(text)}</p>' for text in words))
 
     @property
     def data_quality(self) -> Shown:
@@ -201,7 +205,7 @@ class FieldReport:
             for row in marks.iter_rows(named=True)
         ]
         headings = ["Severity", "What", "Marks", "Wells", "First", "Last"]
-        return Shown(html_table(headings, rows, figures=[False, False, True, True, False, False]))
+        return Shown(html_table(headings, rows, figures=[False, False, True, True, True, True]))
 
     @property
     def quality_chart(self) -> ChartType:
@@ -223,7 +227,7 @@ class FieldReport:
             for row in restated.head(_WELLS_LISTED).iter_rows(named=True)
         ]
         headings = ["Well", "Month", f"{phase.capitalize()} before ({unit})", "now", "change", "Restated (UTC)"]
-        return Shown("".join(told) + html_table(headings, rows, figures=[False, False, True, True, True, False]))
+        return Shown("".join(told) + html_table(headings, rows, figures=[False, True, True, True, True, True]))
 
     @property
     def sources(self) -> Shown:
@@ -258,7 +262,7 @@ class FieldReport:
             f"Units: {factors}. Oil equivalent: {self.facts.boe}, {float(rule.mscf):g} thousand cubic feet of gas for a"
             " barrel.",
         ]
-        table = html_table(headings, rows, figures=[False, False, False, True, False, False, False])
+        table = html_table(headings, rows, figures=[False, False, False, True, True, True, True])
         return Shown(table + "".join(f'<p class="note">{escape(text)}</p>' for text in told))
 
     # How they are put together
@@ -294,7 +298,8 @@ class FieldReport:
             return charts.volume_bridge(
                 pl.DataFrame(schema={"part": pl.String, "change": pl.Float64}), self.facts.units
             )
-        known = f"{bridge.before:%b %Y}{', as known' if _is_restated(bridge) else ''}"
+        as_known = ", no figure" if bridge.start is None else ", as known" if _is_restated(bridge) else ""
+        known = f"{bridge.before:%b %Y}{as_known}"
         labels = [f"{title} ({wells})" for title, wells in bridge.parts.select("title", "wells").iter_rows()]
         changes = [bridge.start or 0.0, *bridge.parts["volume"], bridge.end or 0.0]
         rows = pl.DataFrame({"part": [known, *labels, f"{bridge.month:%b %Y}"], "change": changes})

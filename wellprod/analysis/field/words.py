@@ -41,8 +41,8 @@ def headline(facts: FieldFacts) -> list[str]:
 
 def _against(bridge: Bridge, units: Units) -> str:
     if bridge.start is None:
-        told = _causes(bridge, units)
-        return f"; nothing was known of {bridge.before:%B}" + (f": {told}" if told else "")
+        told = "" if bridge.wells.filter(part="came").is_empty() else f": {_causes(bridge, units)}"
+        return f"; it has no figure for {bridge.before:%B}{told}"
     if bridge.start == 0:
         return f", after none in {bridge.before:%B}"
     change = bridge.change / bridge.start
