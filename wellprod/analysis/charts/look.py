@@ -103,10 +103,10 @@ def as_png(chart: ChartType, *, scale: float = 2, dark: bool = False) -> bytes:
 def month_axis(days: int | None) -> alt.Axis:
     """Give the axis of so many days' months: eight labels at most, each another month."""
     if days is not None and days > _DAYS_NAMED_BY_YEAR:
-        return alt.Axis(format="%Y", labelOverlap=True, tickCount=8)
+        return alt.Axis(format="%Y", labelOverlap=True, labelSeparation=8, tickCount=8)
     by_month = days is None or days <= _DAYS_NAMED_BY_MONTH  # eight ticks would name a month of a shorter time twice
     ticks = alt.TimeIntervalStep(interval="month", step=1) if by_month else 8
-    return alt.Axis(format=MONTH, labelOverlap=True, tickCount=ticks)
+    return alt.Axis(format=MONTH, labelOverlap=True, labelSeparation=8, tickCount=ticks)
 
 
 _DAYS_NAMED_BY_MONTH, _DAYS_NAMED_BY_YEAR = 366, 12 * 366
