@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import merge
 from benchmarks.feed import feed
 from benchmarks.measure import Runs, Task, in_turn, run_once
+from benchmarks.measures import QUERIES, prepare
 from benchmarks.report import Row
 from benchmarks.stores import WELL_MONTHS, Order, build
 from wellprod.settings import bytes_of
@@ -226,6 +227,28 @@ def api(size: Size, folder: Path) -> list[Row]:
     ]
 
 
+def measures(size: Size, folder: Path) -> list[Row]:
+    """Measure each kind of measure over all records, some by field and by well, against SQL written by hand."""
+    path = folder / "wells_production.duckdb"
+    build(path, size.stored_many, "month")
+    prepare(path)
+    some = {"field": ("oil_rate", "gor", "cum_oil", "oil_yoy", "wells"), "well": ("oil_rate", "cum_oil", "oil_yoy")}
+    rows: list[Row] = []
+    for by, names in {"all": tuple(QUERIES), **some}.items():
+        for name in names:
+            given = {"home": str(folder), "measure": name, "by": by}
+            ours, theirs = in_turn(
+                [Task(f"{name} by {by}, {who}", f"measures:{who}", given) for who in ("by_wellprod", "by_hand")],
+                size.repeats,
+            ).values()
+            one, other = ours.results[0], theirs.results[0]
+            if one["rows"] != other["rows"] or abs(one["sum"] - other["sum"]) > 1e-9 * abs(other["sum"]):
+                raise SystemExit(f"{name} by {by} is not what was computed by hand: {one}, {other}.")
+            what = f"{name} by {by} of {size.stored_many:,} / by hand"
+            rows.append(Row(what, _against(ours, theirs), ours.median / theirs.median, 1.2))
+    return rows
+
+
 def declines(size: Size, folder: Path) -> list[Row]:
     """Measure how many known declines are found again, by the length of the history, and how long that takes."""
 
@@ -258,6 +281,7 @@ PARTS: dict[str, Callable[[Size, Path], list[Row]]] = {
     "exports": exports,
     "jobs": jobs,
     "api": api,
+    "measures": measures,
     "declines": declines,
 }
 """Every part by its name."""

@@ -41,7 +41,7 @@ def running_s3(**environment: str) -> Iterator[str]:
 
 def _answers(url: str) -> bool:
     with suppress(httpx.HTTPError):
-        return httpx.get(f"{url}/moto-api/", trust_env=False).status_code < 500
+        return httpx.get(f"{url}/moto-api/", trust_env=False, verify=False).status_code < 500
     return False
 
 

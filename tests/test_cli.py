@@ -64,11 +64,11 @@ def one_object(text: str) -> dict[str, Any]:
 
 def test_an_import_prints_its_summary(run: CommandLine, feed_url: str) -> None:
     """For people a table on stdout, for programs one JSON object with every figure; progress goes to stderr."""
-    people = run("import", feed_url)
+    people = run.apart("import", feed_url)
     assert people.returncode == 0
     assert "COMPLETED" in people.stdout and "30 new" in people.stdout
     assert "wells_production.duckdb" in "".join(people.stdout.split()), "a long path goes over two lines"
-    programs = run("import", feed_url, "--json")
+    programs = run.apart("import", feed_url, "--json")
     summary = one_object(programs.stdout)
     assert (summary["status"], summary["warnings"], summary["errors"]) == ("COMPLETED", [], [])
     assert summary["import_summary"]["duplicate_records"] == 30
@@ -102,7 +102,7 @@ def test_a_running_import_is_cancelled_from_another_process(run: CommandLine, se
         ledger = Ledger(settings.jobs_path)
         while (job := ledger.running_import()) is None or not job.progress:
             assert process.poll() is None
-        assert run("jobs", "cancel", job.job_id).returncode == 0
+        assert run.apart("jobs", "cancel", job.job_id).returncode == 0
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "CANCELLED" in out and f"wellprod jobs resume {job.job_id}" in out
@@ -143,7 +143,7 @@ def test_the_csv_is_refreshed_after_an_import_when_asked(run: CommandLine, feed_
 
 def test_logs_are_structured_and_on_stderr(run: CommandLine, feed_url: str) -> None:
     """With the JSON form each log line is an object with level, time and job; stdout stays the summary's."""
-    done = run("import", feed_url, "--json", WELLPROD_LOG_LEVEL="INFO", WELLPROD_LOG_FORMAT="json")
+    done = run.apart("import", feed_url, "--json", WELLPROD_LOG_LEVEL="INFO", WELLPROD_LOG_FORMAT="json")
     summary = one_object(done.stdout)
     events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     assert {"event", "level", "timestamp", "job_id"} <= events[-1].keys()
@@ -256,14 +256,14 @@ def test_a_held_or_newer_store_is_told(run: CommandLine, feed_url: str, settings
 
 def test_a_wrong_setting_is_told(run: CommandLine, feed_url: str) -> None:
     """A setting from the environment that is not allowed is wrong use."""
-    assert_clear(run("import", feed_url, WELLPROD_PAGE_SIZE="9999"), 2, "WELLPROD_PAGE_SIZE", "from 1 to 5000")
+    assert_clear(run.apart("import", feed_url, WELLPROD_PAGE_SIZE="9999"), 2, "WELLPROD_PAGE_SIZE", "from 1 to 5000")
     wrong_rule = run("import", feed_url, WELLPROD_REJECT_RULES="negative_rate,odd")
     assert_clear(wrong_rule, 2, "names 'odd', which is no quality rule", "Rules: negative_rate, negative_days")
 
 
 def test_debug_shows_the_traceback(run: CommandLine) -> None:
     """`--debug`, in any place, lets the error through."""
-    assert "Traceback" in run("jobs", "show", "x", "--debug").stderr
+    assert "Traceback" in run.apart("jobs", "show", "x", "--debug").stderr
 
 
 @pytest.mark.slow
@@ -285,7 +285,8 @@ def test_a_full_disk_fails_clearly_and_resumes(run: CommandLine, tmp_path: Path,
         pytest.fail("this test mounts a small tmpfs, which needs root; leave it out with -m 'not slow'")
     try:
         with running(create_app(rows)) as url:
-            full = run("import", url, "--page-size", "1000", WELLPROD_HOME=str(disk), WELLPROD_GROUP_RECORDS="2000")
+            small = {"WELLPROD_HOME": str(disk), "WELLPROD_GROUP_RECORDS": "2000"}
+            full = run.apart("import", url, "--page-size", "1000", **small)
             assert_clear(full, 1, "is full", "wellprod jobs resume")
             with Store(disk / "wells_production.duckdb").read() as reading:
                 kept = reading.value("SELECT count(*) FROM production")
@@ -300,7 +301,7 @@ def test_a_full_disk_fails_clearly_and_resumes(run: CommandLine, tmp_path: Path,
         target.write_text("before")
         filler = disk / "filler"
         filler.write_bytes(b"x" * max(shutil.disk_usage(disk).free - 1_000_000, 0))
-        assert_clear(run("export", WELLPROD_HOME=str(disk)), 1, "cannot be written", "Make room")
+        assert_clear(run.apart("export", WELLPROD_HOME=str(disk)), 1, "cannot be written", "Make room")
         assert target.read_text() == "before"
         assert [path.name for path in disk.glob(".*")] == []
     finally:
@@ -313,7 +314,7 @@ def test_a_full_disk_fails_clearly_and_resumes(run: CommandLine, tmp_path: Path,
 @pytest.mark.slow
 def test_the_demo_runs_end_to_end(run: CommandLine, home: Path) -> None:
     """Feed, import, CSV, ten largest wells, what to do next; at least 150,000 records; a second run adds nothing."""
-    done = run("demo")
+    done = run.apart("demo")
     assert done.returncode == 0, done.stderr
     lines = (home / "wells_prod.csv").read_text().count("\n") - 1
     assert lines >= 150_000

@@ -253,7 +253,7 @@ def test_short_memory_halves_the_batch_and_the_file_is_right(large_home: Path, r
     reference, small = large_home / "reference.csv", large_home / f"{limit}.csv"
     env = {"WELLPROD_HOME": str(large_home), "WELLPROD_LOG_FORMAT": "json"}
     assert run("export", "--output", reference, **env).returncode == 0
-    done = run("export", "--output", small, "--json", WELLPROD_EXPORT_MEMORY=limit, **env)
+    done = run.apart("export", "--output", small, "--json", WELLPROD_EXPORT_MEMORY=limit, **env)
     assert done.returncode == 0, done.stderr
     assert small.read_bytes() == reference.read_bytes()
     halved = [json.loads(line) for line in done.stderr.splitlines() if "export_batch_halved" in line]

@@ -388,7 +388,7 @@ def test_a_second_import_is_refused_while_one_runs(settings: Settings, run: Comm
 
     def once(_: Progress) -> None:
         if not refused:
-            refused.append(run("import", ANP_WELLS, "--json"))
+            refused.append(run.apart("import", ANP_WELLS, "--json"))
 
     with running(create_app(frame_of([record(1)]))) as url:
         summary = start_import(ImportRequest(url), settings, on_progress=once)

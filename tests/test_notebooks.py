@@ -57,8 +57,8 @@ def test_plain_papermill_runs_the_scheduled_import(home: Path, settings: Setting
 @pytest.mark.slow
 def test_the_dashboards_run_in_jupyterlab_too(home: Path) -> None:
     """Each cell of each page runs without an error in a plain kernel, also where nothing was imported yet."""
-    pages = [str(FOLDER / f"{name}.ipynb") for name in ("import", "status", "download")]
+    pages = [str(FOLDER / f"{name}.ipynb") for name in ("import", "status", "explore", "download")]
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", *pages]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout
+    assert done.returncode == 0 and "4 passed" in done.stdout, done.stdout
     assert not home.exists()

@@ -29,6 +29,7 @@ from .scripted import record, serving
 from .test_import import frame_of, tuned
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+KINDS = (".ipynb", ".html", ".pdf")
 PARAMETERS = """months: int = 12  # Months to show
 share: float | None = None  # Share; # of all
 unit = "kbbl"
@@ -162,7 +163,7 @@ def test_a_folder_that_is_missing_or_holds_no_notebook_is_told(
 def test_a_dashboard_is_no_report(own: Settings) -> None:
     """Pages for a browser are neither listed nor run."""
     ours = tuned(own, notebooks=Path(__file__).parents[1] / "notebooks")
-    assert [report.name for report in list_reports(ours)] == ["scheduled_import", "tour"]
+    assert [report.name for report in list_reports(ours)] == ["field_report", "scheduled_import", "tour"]
     with pytest.raises(UsageError, match="no report 'status'"):
         find_report("status", ours)
 
@@ -185,13 +186,13 @@ def test_runs_in_one_second_have_files_of_their_own(tmp_path: Path) -> None:
 
 
 def test_old_runs_are_cleared_by_report(tmp_path: Path) -> None:
-    """The newest of a name stay, notebook and HTML together; other reports and files are left alone."""
-    others = {"own-more-20260101-000000.ipynb", "own.ipynb", "own-20260101.ipynb"}
+    """The newest of a name stay, with all their files; other reports, other fields and other files are left alone."""
+    others = {"own-more-20260101-000000.ipynb", "own-12-Tupi-20260101-000000.ipynb", "own.ipynb", "own-20260101.ipynb"}
     runs = [f"own-2026010{day}-000000{again}" for day in (1, 2, 3) for again in ("", "-2", "-10")]
-    for name in [*others, *(f"{run}{kind}" for run in runs for kind in (".ipynb", ".html"))]:
+    for name in [*others, *(f"{run}{kind}" for run in runs for kind in KINDS)]:
         (tmp_path / name).touch()
     prune(tmp_path, "own", 2)
-    left = {f"own-20260103-000000{again}{kind}" for again in ("-2", "-10") for kind in (".ipynb", ".html")}
+    left = {f"own-20260103-000000{again}{kind}" for again in ("-2", "-10") for kind in KINDS}
     assert {path.name for path in tmp_path.iterdir()} == others | left
 
 
@@ -253,7 +254,7 @@ def test_a_failed_notebook_is_kept_and_told(run: CommandLine, own: Settings) -> 
         done = run("report", "own", "-p", "months", "3", WELLPROD_REPORTS_KEPT="1", **environment)
     assert done.returncode == 1
     assert "FAILED" in done.stdout and "The notebook failed: ValueError: no <b>wells</b>" in done.stderr
-    html, notebook = sorted(own.reports_path.iterdir())
+    html, notebook, _ = sorted(own.reports_path.iterdir())
     kept, page = one_run({"notebook": notebook, "html": html})
     assert "ValueError: no &lt;b&gt;wells&lt;/b&gt; at https://host/x" in page and "<strong>Failed</strong>" in page
     assert "months = 3" in kept

@@ -22,7 +22,7 @@ from wellprod.errors import SelectionError
 from wellprod.export import ExportRequest, trigger_export
 from wellprod.ingest import ImportRequest, start_import
 from wellprod.jobs import Ledger, Status
-from wellprod.pages.picker import _selector
+from wellprod.pages.picker import selector
 from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
 from wellprod.workbench import Workbench
@@ -70,7 +70,7 @@ def test_a_selection_is_saved_and_found_again(bench: Workbench) -> None:
     assert "N &amp; W" in saved._repr_html_() and "from 2024-02" in saved._repr_html_()
 
 
-@pytest.mark.parametrize("reader", ["records", "wells", "monthly_volumes"])
+@pytest.mark.parametrize("reader", ["records", "wells"])
 def test_what_reads_takes_a_saved_selection(bench: Workbench, reader: str) -> None:
     """By name or as an object; what is given beside it takes the place of its own."""
     saved = bench.save_selection("Two", fields="Búzios", last_month="2024-03")
@@ -148,8 +148,8 @@ def test_a_name_is_looked_for_in_its_own_data_source(settings: Settings) -> None
             Selection(("5",), ("7",)): ["Tupi", "Campos"],
         }.items():
             assert selected_records(reading, asked)["field_name"].to_list() == fields
-        assert _selector(reading, "field", "Tupi", "5") == "Tupi"
-        assert _selector(reading, "well", "South", "7") == "South"
+        assert selector(reading, "field", "Tupi", "5") == "Tupi"
+        assert selector(reading, "well", "South", "7") == "South"
 
 
 def test_an_unknown_selection_is_told_with_those_there_are(bench: Workbench) -> None:

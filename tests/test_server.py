@@ -142,7 +142,10 @@ def test_a_short_address_opens_the_page(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     ("page", "words"),
-    [("nothing", ["'nothing'", "import, status, download"]), ("download", ["download.ipynb", "WELLPROD_NOTEBOOKS"])],
+    [
+        ("nothing", ["'nothing'", "import, status, explore, download"]),
+        ("download", ["download.ipynb", "WELLPROD_NOTEBOOKS"]),
+    ],
 )
 def test_a_page_that_is_not_there_is_said_so(lab: Lab, page: str, words: list[str]) -> None:
     """The answer names it, where it was looked for, and what to do; as a page to a browser."""

@@ -115,16 +115,17 @@ def test_fields_and_wells_add_up_to_the_feed(bench: Workbench) -> None:
     assert date(2022, 6, 1) <= first <= last <= date(2023, 12, 1) and 0 < months <= 19
 
 
-def test_monthly_volumes_add_up_to_the_feed(bench: Workbench) -> None:
+def test_measures_of_a_selection_add_up_to_the_feed(bench: Workbench) -> None:
     """Month by month: the sum of the wells, in order, with the wells that have a record."""
-    found = bench.monthly_volumes()
-    assert found.columns == ["production_period", "oil_kbbl", "gas_mmscf", "water_kbbl", "wells"]
-    assert found["production_period"].is_sorted() and found.height == 24
+    names = ("oil_volume", "gas_volume", "water_volume", "wells")
+    found = bench.select().measures(*names)
+    assert found.columns == ["month", "oil_kbbl", "gas_mmscf", "water_kbbl", "wells"]
+    assert found["month"].is_sorted() and found.height == 24
     rows = {row[0]: row[1:4] for row in found.rows()}
     assert_same(rows, summed(expected_volumes(), "production_period"))
     assert found["wells"].sum() == WELLS.height
     well = bench.wells()["well_code"][0]
-    assert set(bench.monthly_volumes(wells=well)["wells"]) == {1}
+    assert set(bench.select(wells=well).measures(*names)["wells"]) == {1}
 
 
 def test_null_adds_nothing_and_is_not_zero(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_null_adds_nothing_and_is_not_zero(tmp_path: Path) -> None:
     bench = Workbench(tmp_path)
     with scripted_feed(lambda _: Reply({"value": rows})) as (url, _):
         bench.start_import(f"{url}/Wells")
-    assert bench.monthly_volumes()["oil_kbbl"].to_list() == [62.0, None]
+    assert bench.select().measures("oil_volume")["oil_kbbl"].to_list() == [62.0, None]
     assert bench.wells().select("well_code", "cum_oil_kbbl").rows() == [(1, 62.0), (2, None)]
 
 

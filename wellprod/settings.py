@@ -278,6 +278,11 @@ def bytes_of(amount: str) -> int:
         raise ValueError(f"{amount!r} is no amount of memory; write for example 512MB or 6GB") from None
 
 
+def page_query() -> str:
+    """Give the query of the address that Voila opened this kernel's page under; nothing in a notebook."""
+    return os.environ.get("QUERY_STRING", "")
+
+
 def load_settings(**given: Any) -> Settings:
     """Read the settings: what is `given` and not None, then the environment, then the file of credentials.
 

@@ -86,7 +86,7 @@ def age(seconds: float | None) -> str:
 
 def heading(name: str) -> tuple[str, str]:
     """Give the words of a column's name, and the unit behind them or nothing: ``oil_kbbl`` is oil, kbbl."""
-    unit = next((unit for unit in UNITS if name.endswith(f"_{unit}")), "")
+    unit = max((unit for unit in UNITS if name.endswith(f"_{unit}")), key=len, default="")
     words = name.removesuffix(f"_{unit}").split("_")
     return " ".join(_SHORT.get(word, word) for word in words), UNITS.get(unit, "")
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import polars as pl
 
 from wellprod.analysis import overview as totals
+from wellprod.analysis.measures import Units
 from wellprod.analysis.overview import Overview
 from wellprod.analysis.rejects import rejected_rows
 from wellprod.analysis.saved import SavedSelections, delete_selection, list_selections, save_selection, selection_of
@@ -33,6 +34,7 @@ from wellprod.ingest import (
 )
 from wellprod.jobs import Job, Jobs, Ledger
 from wellprod.resume import resume_job
+from wellprod.selected import Selected
 from wellprod.settings import load_settings
 from wellprod.store import Store
 from wellprod.text import html_pairs, size
@@ -166,7 +168,7 @@ class Workbench:
         with self.store.read() as reading:
             return totals.well_totals(reading, chosen)
 
-    def monthly_volumes(
+    def select(
         self,
         *,
         selection: Selection | str | None = None,
@@ -175,15 +177,20 @@ class Workbench:
         groups: Names = (),
         first_month: str | None = None,
         last_month: str | None = None,
-    ) -> pl.DataFrame:
-        """Give a selection as for `records`, added up month by month.
+        units: Units = "oilfield",
+        boe: str = "6:1",
+    ) -> Selected:
+        """Give a selection as for `records` to ask for measures, declines, type wells and charts.
 
-        Columns production_period, oil_kbbl, gas_mmscf, water_kbbl, wells. A volume is the calendar-day rate times the
-        days of the month; null adds nothing.
+        Parameters
+        ----------
+        units
+            ``"oilfield"`` (kbbl, MMscf) or ``"metric"`` (10³ and 10⁶ Sm³).
+        boe
+            How gas counts as oil: ``"6:1"``, ``"5.8:1"`` or ``"norway"``.
         """
         chosen = self._selected(selection, fields, wells, groups, first_month, last_month)
-        with self.store.read() as reading:
-            return totals.monthly_volumes(reading, chosen)
+        return Selected(self.store, chosen, units=units, boe=boe)
 
     # Selections that were saved
 

@@ -1,9 +1,10 @@
-"""Fields and wells by what people call them, for a search on a page."""
+"""Fields, wells and groups by what people call them, for a search on a page."""
 
 from __future__ import annotations
 
 import polars as pl
 
+from wellprod.analysis.groups import groups_of
 from wellprod.store import Reading
 
 _WELL = "coalesce(well_name, well_reference, well_code::VARCHAR)"
@@ -15,11 +16,14 @@ _FOUND = {
 
 
 def find_names(reading: Reading, kind: str, text: str, *, limit: int = 50) -> pl.DataFrame:
-    """Give the fields or wells (`kind`) with `text` in their name, reference or code, in any letter case.
+    """Give the fields, wells or groups (`kind`) with `text` in their name, reference or code, in any letter case.
 
-    Columns: name, code (as text), context (the field of a well), months; those that begin with `text` come first.
-    A well or field with several names counts under its newest one.
+    Columns: name, code (as text; the name of a group), context (the field of a well, the kind of a group), months
+    (null for a group); those that begin with `text` come first. A well or field with several names counts under its
+    newest one.
     """
+    if kind == "group":
+        return _find_groups(reading, text, limit)
     name, searched, context = _FOUND[kind]
     found = " OR ".join(f"contains(lower({column}), lower(?))" for column in searched)
     return reading.table(
@@ -29,6 +33,18 @@ def find_names(reading: Reading, kind: str, text: str, *, limit: int = 50) -> pl
         " ORDER BY NOT starts_with(lower(name), lower(?)), lower(name), code LIMIT ?",
         [*[text] * len(searched), text, limit],
     )
+
+
+def _find_groups(reading: Reading, text: str, limit: int) -> pl.DataFrame:
+    folded = text.casefold()
+    found = [
+        (name, name, group.kind or None, None)
+        for name, group in groups_of(reading).groups.items()
+        if folded in name.casefold()
+    ]
+    found.sort(key=lambda row: (not row[0].casefold().startswith(folded), row[0].casefold()))
+    schema = {"name": pl.String, "code": pl.String, "context": pl.String, "months": pl.Int64}
+    return pl.DataFrame(found[:limit], schema, orient="row")
 
 
 def months_held(reading: Reading) -> list[str]:

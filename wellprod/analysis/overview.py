@@ -13,12 +13,17 @@ from wellprod.store import Reading
 from wellprod.text import html_pairs, number
 
 
+def days_of(month: str) -> str:
+    """Give the SQL of the days that a month has."""
+    return f"day(last_day({month}))"
+
+
 def volume_of(rate: str) -> str:
     """Give the SQL of a volume: the sum of a calendar-day rate times the days of its month.
 
     What was not reported adds nothing, and where nothing was reported there is none.
     """
-    return f"sum({rate} * day(last_day(production_period)))"
+    return f"sum({rate} * {days_of('production_period')})"
 
 
 _OIL, _GAS, _LIQUIDS, _WATER = (

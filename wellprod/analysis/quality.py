@@ -67,10 +67,12 @@ def _any_rate(condition: str, streams: tuple[str, ...] = tuple(_RATE)) -> str:
     return f"({' OR '.join(f'{_RATE[stream]} {condition}' for stream in streams)})"
 
 
-def _listed(condition: str, words: str = "") -> str:
+def _listed(condition: str, words: str = "", streams: tuple[str, ...] = tuple(_RATE)) -> str:
     """Give the SQL that names the streams which meet a condition; `{0}` stands for the rate in either."""
     named = (
-        f"CASE WHEN {condition.format(rate)} THEN '{stream}'{words.format(rate)} END" for stream, rate in _RATE.items()
+        f"CASE WHEN {condition.format(rate)} THEN '{stream}'{words.format(rate)} END"
+        for stream, rate in _RATE.items()
+        if stream in streams
     )
     return f"concat_ws(', ', {', '.join(named)})"
 
@@ -97,7 +99,7 @@ RULES: dict[str, Rule] = {
         "error",
         ROW_RULES["production_without_days"],
         f"days_on_production = 0 AND {_any_rate('> 0', ('oil', 'gas'))}",
-        _listed("{0} > 0", " || format(' {{:.4g}}', {0})"),
+        _listed("{0} > 0", " || format(' {{:.4g}}', {0})", ("oil", "gas")),
     ),
     "future_month": Rule("error", ROW_RULES["future_month"], "production_period > today()"),
     "missing_month": Rule("warning", "no record of a month between the well's first and last one"),
@@ -122,13 +124,13 @@ RULES: dict[str, Rule] = {
     "gor_jump": Rule(
         "warning",
         "a gas-oil ratio far off those of the months around it",
-        f"abs(gor_off) > greatest({BAND} * {_MAD_SCALE} * gor_spread, {_GOR_FLOOR}) AND gor_months >= 5",
-        "format('{:.4g} scf/bbl, the months around it {:.4g}', exp(log_gor), exp(log_gor - gor_off))",
+        f"abs(gor_off) > greatest({BAND} * {_MAD_SCALE} * gor_spread, {_GOR_FLOOR}) AND gor_around = 5",
+        "format('{:,.0f} scf/bbl, the months around it {:,.0f}', exp(log_gor), exp(log_gor - gor_off))",
     ),
     "water_cut_jump": Rule(
         "warning",
         "a water cut far off those of the months around it",
-        f"abs(cut_off) > greatest({BAND} * {_MAD_SCALE} * cut_spread, {_WATER_CUT_FLOOR}) AND cut_months >= 5",
+        f"abs(cut_off) > greatest({BAND} * {_MAD_SCALE} * cut_spread, {_WATER_CUT_FLOOR}) AND cut_around = 5",
         "format('{:.0f} %, the months around it {:.0f} %', 100 * water_cut, 100 * (water_cut - cut_off))",
     ),
     "stream_missing": Rule(
@@ -151,18 +153,17 @@ RULES: dict[str, Rule] = {
 }
 """The closed list of rules, the worst first.
 
-All but three are C4's, in its words where one record answers them (`feed.clean.RULES`). A jump is judged by the Hampel
-identifier (window of five months, three scaled median absolute deviations), of the logarithm for the gas-oil ratio,
-and is at least by half, or by 10 points of water cut. `restated` is C5's. C4's `key duplicated` cannot be in a store;
+All are C4's, in its words where one record answers them (`feed.clean.RULES`), but for `stream_missing`, which is ours,
+and `restated`, which is C5's. A jump is judged by the Hampel identifier: it stands off the median of five records, two
+on either side, by more than three scaled median absolute deviations of the well; of the logarithm for the gas-oil
+ratio, and at least by half, or by 10 points of water cut. C4's `key duplicated` cannot be in a store;
 `liquids_below_oil` hangs on the profile, which the store does not know; a changed name is no matter of a month.
 """
 
 _NOTHING = f"({' AND '.join(f'{rate} IS NULL' for rate in _RATE.values())})"
-_OFF = (
-    "median({0}) OVER (PARTITION BY data_source, well_code ORDER BY {order} ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING)"
-)
-_BY_WELL = "OVER (PARTITION BY data_source, well_code)"
 _ORDER = "production_period, field_code"
+_AROUND = f"OVER (PARTITION BY data_source, well_code ORDER BY {_ORDER} ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING)"
+_BY_WELL = "OVER (PARTITION BY data_source, well_code)"
 
 
 def _series(condition: str) -> str:
@@ -203,13 +204,13 @@ def _series(condition: str) -> str:
             WINDOW by_month AS (PARTITION BY data_source, well_code ORDER BY {_ORDER})
         ),
         runs AS (
-            SELECT *, {changes}, log_gor - {_OFF.format("log_gor", order=_ORDER)} AS gor_off,
-                water_cut - {_OFF.format("water_cut", order=_ORDER)} AS cut_off
+            SELECT *, {changes}, log_gor - median(log_gor) {_AROUND} AS gor_off, count(log_gor) {_AROUND} AS gor_around,
+                water_cut - median(water_cut) {_AROUND} AS cut_off, count(water_cut) {_AROUND} AS cut_around
             FROM records
         ),
         series AS (
-            SELECT *, {runs}, median(abs(gor_off)) {_BY_WELL} AS gor_spread, count(log_gor) {_BY_WELL} AS gor_months,
-                median(abs(cut_off)) {_BY_WELL} AS cut_spread, count(water_cut) {_BY_WELL} AS cut_months
+            SELECT *, {runs}, median(abs(gor_off)) {_BY_WELL} AS gor_spread,
+                median(abs(cut_off)) {_BY_WELL} AS cut_spread
             FROM runs LEFT JOIN restated USING (data_source, well_code, production_period)
         )"""
 

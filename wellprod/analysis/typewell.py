@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args
 import polars as pl
 
 from wellprod.analysis.measures import MEASURES, Units
-from wellprod.analysis.measures.keys import KEYS
 from wellprod.analysis.measures.months import Months, number
+from wellprod.analysis.measures.owners import owners_of
+from wellprod.analysis.measures.table import monthly_sums
 from wellprod.analysis.selection import Selection
 from wellprod.errors import UsageError
 from wellprod.feed.units import BOE_RULES
@@ -64,7 +65,7 @@ def type_well(
     UsageError
         There is no such measure, alignment, system of units or rule of oil equivalents.
     """
-    query, values = _normalised(reading, selection, measure, align, units, boe, known_starts_only)
+    query, values, frames = _normalised(reading, selection, measure, align, units, boe, known_starts_only)
     if measure.startswith("cum_"):
         mean_all = "(total + coalesce(held, 0)) / (wells + ended)"
     else:
@@ -80,6 +81,7 @@ def type_well(
         f" wells / wells_possible AS share_left, {mean_all} AS mean_all, wells_older,"
         " wells = 1 AND wells_possible > 1 AS one_well_tail FROM curve JOIN reach USING (index) ORDER BY index",
         values,
+        **frames,
     )
 
 
@@ -106,20 +108,18 @@ def normalised_wells(
     NotThere, UsageError
         As `type_well`.
     """
-    query, values = _normalised(reading, selection, measure, align, units, boe, known_starts_only)
-    titles = KEYS["well"].titles["well"]
+    query, values, frames = _normalised(reading, selection, measure, align, units, boe, known_starts_only)
     gaps = max((at_most or 2**31) - 1, 1)
     return reading.table(
-        f"{query}, sizes AS (SELECT data_source, well_code, count(*) OVER () AS wells,"
-        " row_number() OVER (ORDER BY sum(value) DESC, data_source, well_code) - 1 AS place"
-        " FROM normalised WHERE value IS NOT NULL GROUP BY data_source, well_code),"
-        f" chosen AS (SELECT data_source, well_code FROM sizes WHERE wells <= {gaps + 1} OR place = 0"
-        f" OR place * {gaps} // (wells - 1) > (place - 1) * {gaps} // (wells - 1)),"
-        f" names AS (SELECT data_source, well_code, {titles} AS well FROM production SEMI JOIN chosen"
-        " USING (data_source, well_code) GROUP BY data_source, well_code)"
-        " SELECT data_source, well_code, well, index, month, value FROM normalised JOIN names"
-        " USING (data_source, well_code) WHERE value IS NOT NULL ORDER BY data_source, well_code, index",
+        f"{query}, sizes AS (SELECT owner, count(*) OVER () AS wells,"
+        " row_number() OVER (ORDER BY sum(value) DESC, owner) - 1 AS place"
+        " FROM normalised WHERE value IS NOT NULL GROUP BY owner),"
+        f" chosen AS (SELECT owner FROM sizes WHERE wells <= {gaps + 1} OR place = 0"
+        f" OR place * {gaps} // (wells - 1) > (place - 1) * {gaps} // (wells - 1))"
+        " SELECT data_source, well_code, well, index, month, value FROM normalised JOIN owners USING (owner)"
+        " WHERE value IS NOT NULL AND owner IN (FROM chosen) ORDER BY owner, index",
         values,
+        **frames,
     )
 
 
@@ -131,8 +131,9 @@ def _normalised(
     units: Units,
     boe: str,
     known_starts_only: bool,
-) -> tuple[str, list[Any]]:
-    """Give the query up to the table `normalised`: each month of each well from its month 1 on, with its index."""
+) -> tuple[str, list[Any], dict[str, pl.DataFrame]]:
+    """Give the query up to the table `normalised`, which has each month of each well from its month 1 on with its
+    index; its values; and the tables that it needs, of which `owners` has the wells."""
     for kind, given, known in (
         ("measure", measure, MEASURES),
         ("alignment", align, get_args(Align)),
@@ -142,39 +143,37 @@ def _normalised(
         if given not in known:
             raise UsageError(f"There is no {kind} {given!r}.", next=f"Take one of {', '.join(known)}.")
     selection = selection or Selection()
-    months = Months(KEYS["well"], BOE_RULES[boe].mscf)
+    owners = owners_of(reading, selection, "well")
+    months = Months(BOE_RULES[boe].mscf)
     value = MEASURES[measure].sql(months)
-    if months.knows_gaps:
+    if months.counts_wells or months.totals:
         raise UsageError(f"{measure} is not a measure of one well.", next="Take a volume, rate, ratio or cumulative.")
     factor = number(MEASURES[measure].quantity.times(units))
     is_on = " OR ".join(f"coalesce({months.rate(phase)} > 0, FALSE)" for phase in ("oil", "gas"))
-    sums = "".join(f", {aggregate} AS {name}" for name, aggregate in months.sums.items())
-    where, values = replace(selection, first_month=None).condition(reading)
+    records, values = owners.records(replace(selection, first_month=None).condition(reading))
     until, until_values = replace(selection, first_month=None).in_months
     skips = align == "producing months"
     earliest = "arg_max(month, (value, DATE '9999-01-01' - month)) FILTER (value IS NOT NULL)"
     peak = f" {earliest} AS peak," if align == "peak" else ""
     month_1 = "peak" if align == "peak" else "first"
     last_index = "months_on" if skips else f"date_diff('month', {month_1}, last) + 1"
-    skipping = "row_number() OVER (PARTITION BY data_source, well_code ORDER BY month)"
+    skipping = "row_number() OVER (PARTITION BY owner ORDER BY month)"
     index = skipping if skips else "date_diff('month', month_1, month) + 1"
     query = (
         "WITH sources AS (SELECT data_source, min(production_period) AS begins, max(production_period) AS ends"
         f" FROM production WHERE {until} GROUP BY data_source),"
-        " months AS (SELECT data_source, well_code, production_period AS month"
-        f"{sums} FROM production WHERE {where} GROUP BY ALL),"
-        f" measured AS (SELECT data_source, well_code, month, ({value}) * {factor} AS value, {is_on} AS is_on"
-        f" FROM months {months.windows}),"
-        " spans AS (SELECT data_source, well_code, min(month) FILTER (is_on) AS first, max(month) AS last,"
+        f" months AS ({monthly_sums(months, records)}),"
+        f" measured AS (SELECT owner, month, ({value}) * {factor} AS value, {is_on} AS is_on FROM months),"
+        " spans AS (SELECT owner, min(month) FILTER (is_on) AS first, max(month) AS last,"
         f"{peak} arg_max(value, month) AS last_value, count(*) FILTER (is_on) AS months_on"
-        " FROM measured GROUP BY data_source, well_code HAVING count(value) > 0),"
+        " FROM measured GROUP BY owner HAVING count(value) > 0),"
         f" lives AS (SELECT *, {month_1} AS month_1, first <= begins AS is_older,"
         f" {last_index} AS last_index, date_diff('month', last, ends) AS months_after"
-        " FROM spans JOIN sources USING (data_source) WHERE month_1 IS NOT NULL"
+        " FROM spans JOIN owners USING (owner) JOIN sources USING (data_source) WHERE month_1 IS NOT NULL"
         f"{' AND first > begins' if known_starts_only else ''}),"
-        " normalised AS (SELECT data_source, well_code, month, value, is_older,"
+        " normalised AS (SELECT owner, month, value, is_older,"
         f" {index} AS index"
-        " FROM measured JOIN lives USING (data_source, well_code)"
+        " FROM measured JOIN lives USING (owner)"
         f" WHERE {'is_on' if skips else 'month >= month_1'})"
     )
-    return query, [*until_values, *values]
+    return query, [*until_values, *values], {**owners.frames, "owners": owners.titles}

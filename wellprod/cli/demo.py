@@ -157,7 +157,7 @@ def run_demo(settings: Settings, *, wells: int, months: int) -> int:
         screen.show_table("4. The ten largest wells by oil so far", largest_wells(reading))
     screen.out.print(
         "\n[bold]Next[/]\n"
-        "  uv run wellprod lab                          import, status and download pages, and JupyterLab\n"
+        "  uv run wellprod lab                          import, status, explore and download pages, and JupyterLab\n"
         "  uv run wellprod stats                        what is in the store\n"
         "  uv run wellprod export --from 2024-01 --output recent.csv\n"
         "  uv run wellprod jobs list                    what ran, and how it ended\n"

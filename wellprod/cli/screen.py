@@ -190,6 +190,8 @@ def show_report(result: ReportResult) -> None:
     table.add_row("Time", duration(result.execution_time_seconds))
     table.add_row("Notebook", escape(str(result.notebook)))
     table.add_row("HTML", escape(str(result.html)))
+    if result.pdf:
+        table.add_row("PDF", escape(str(result.pdf)))
     out.print(table)
     if result.error:
         show_error(result.error)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wellprod.cli import screen
+from wellprod.cli import many, screen
 from wellprod.cli.options import print_json
 from wellprod.errors import WellprodError
 
@@ -36,6 +36,15 @@ def watched_report() -> Iterator[dict[str, Any]]:
 
     with _stopping_on_signals(StopReport()) as stop, screen.live_bar("Running") as bar:
         yield {"on_progress": bar.reported, "stop": stop}
+
+
+@contextmanager
+def watched_reports() -> Iterator[dict[str, Any]]:
+    """Give what several reports are watched with: a live line for each that runs, and a wish to stop them all."""
+    from wellprod.reports import StopReport
+
+    with _stopping_on_signals(StopReport()) as stop, many.live_reports() as watch:
+        yield {"watch": watch, "stop": stop}
 
 
 def export(request: ExportRequest, settings: Settings) -> ExportResult:

@@ -1,4 +1,4 @@
-"""Chooses records: a saved selection, fields, wells and months."""
+"""Chooses records: a saved selection, groups, fields, wells and months."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import ipywidgets as w
 
+from wellprod.analysis.groups import groups_of
 from wellprod.analysis.names import months_held
 from wellprod.analysis.saved import list_selections, load_selection
 from wellprod.analysis.selection import Selection
@@ -19,9 +20,11 @@ from wellprod.pages.saving import Saving
 from wellprod.settings import Settings
 from wellprod.store import Store
 
+_SEVERAL = ("fields", "wells", "groups")
+
 
 class Chooser(w.VBox):
-    """Fields by name, wells by name, months; filled by a saved selection, and saved as one.
+    """Groups, fields and wells by name, months; filled by a saved selection, and saved as one.
 
     Parameters
     ----------
@@ -44,8 +47,7 @@ class Chooser(w.VBox):
         self._settings, self._store, self._on_change, self._tell = settings, store, on_change, tell
         self._saved: Selection | None = None
         self._filling = False
-        self._fields = Picker("field", store, run, self._changed, tell)
-        self._wells = Picker("well", store, run, self._changed, tell)
+        self._pickers = {kind: Picker(kind[:-1], store, run, self._changed, tell) for kind in _SEVERAL}
         self._name = w.Dropdown(description="Saved selection")
         self._first, self._last = w.Dropdown(description="First month"), w.Dropdown(description="Last month")
         self._about, self._wrong = parts.Html(), parts.Html()
@@ -55,7 +57,7 @@ class Chooser(w.VBox):
             [
                 parts.row(self._name, self._first, self._last),
                 self._about,
-                parts.row(self._fields, self._wells),
+                parts.row(*self._pickers.values()),
                 self._saving,
                 self._wrong,
             ]
@@ -82,7 +84,8 @@ class Chooser(w.VBox):
 
     @property
     def _chosen(self) -> Selection:
-        return Selection(self._fields.chosen, self._wells.chosen, self._first.value or None, self._last.value or None)
+        fields, wells, groups = (self._pickers[kind].chosen for kind in _SEVERAL)
+        return Selection(fields, wells, self._first.value or None, self._last.value or None, groups=groups)
 
     def refresh(self) -> None:
         """Offer the selections that are saved now."""
@@ -106,13 +109,14 @@ class Chooser(w.VBox):
         WellprodError
             The store cannot be read.
         """
-        months = await asyncio.to_thread(self._months_held)
+        months, has_groups = await asyncio.to_thread(self._held)
         self._offer_months(months)
+        parts.show(self._pickers["groups"], has_groups or bool(self._pickers["groups"].chosen))
         return bool(months)
 
-    def _months_held(self) -> list[str]:
+    def _held(self) -> tuple[list[str], bool]:
         with self._store.read() as reading:
-            return months_held(reading)
+            return months_held(reading), bool(groups_of(reading).groups)
 
     def _offer_months(self, months: list[str], **chosen: str) -> None:
         first, last = chosen.get("first", self._first.value or ""), chosen.get("last", self._last.value or "")
@@ -134,11 +138,22 @@ class Chooser(w.VBox):
             return
         self._saving.show(saved)
         if saved:
-            self._offer_months(self._months, first=(saved.first_month or "")[:7], last=(saved.last_month or "")[:7])
-            self._fields.put(saved.fields)
-            self._wells.put(saved.wells)
+            self._fill(saved)
         self._saved = saved
         self._changed()
+
+    def put(self, selection: Selection) -> None:
+        """Choose this; where it has the name of a saved selection, as that one."""
+        if selection.name in [name for _, name in self._name.options]:
+            self._name.value = selection.name
+        self._fill(selection)
+        self._changed()
+
+    def _fill(self, selection: Selection) -> None:
+        first, last = ((month or "")[:7] for month in (selection.first_month, selection.last_month))
+        self._offer_months(self._months, first=first, last=last)
+        for kind, picker in self._pickers.items():
+            picker.put(getattr(selection, kind))
 
     def _on_saved(self, name: str) -> None:
         """Take what has just been saved, or nothing after it was deleted, as the chosen one."""
@@ -166,4 +181,4 @@ class Chooser(w.VBox):
 
 
 def _same(one: Selection, other: Selection) -> bool:
-    return (set(one.fields), set(one.wells)) == (set(other.fields), set(other.wells))
+    return all(set(getattr(one, kind)) == set(getattr(other, kind)) for kind in _SEVERAL)

@@ -19,13 +19,14 @@ from wellprod.export import (
 )
 from wellprod.jobs import Job, Status
 from wellprod.pages import parts
+from wellprod.pages.address import read_address
 from wellprod.pages.chooser import Chooser
 from wellprod.pages.form import FileForm
 from wellprod.pages.job import JobPanel
 from wellprod.pages.picker import SETTLE_SECONDS
 from wellprod.pages.ready import Ready, where
 from wellprod.pages.watch import watch_jobs
-from wellprod.settings import Settings, load_settings
+from wellprod.settings import Settings, load_settings, page_query
 from wellprod.store import Store
 from wellprod.text import number
 
@@ -40,9 +41,15 @@ class _Look:
 
 
 class DownloadPage(parts.Page):
-    """Exports a selection and hands out the files; what it starts goes on when the page is closed."""
+    """Exports a selection and hands out the files; what it starts goes on when the page is closed.
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    Parameters
+    ----------
+    query
+        What is chosen first, as an address has it, such as ``field=Tupi&from=2024-01``; None for that of the page.
+    """
+
+    def __init__(self, query: str | None = None, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
         self._store = Store(self.settings.store_path, self.settings.store_wait_seconds)
         self._message, self._preview = parts.Html(), parts.Html()
@@ -60,10 +67,16 @@ class DownloadPage(parts.Page):
             parts.section("The file", self._form),
         )
         self._seen = parts.section("Preview", self._preview, self._message, parts.row(self._export))
-        super().__init__(*self._choice, self._seen, self._job_section, parts.section("Recent exports", self._ready))
+        self._wrong = parts.Html()
+        super().__init__(
+            self._wrong, *self._choice, self._seen, self._job_section, parts.section("Recent exports", self._ready)
+        )
         parts.show(self._job_section, False)
         for card in self._choice:
             parts.show(card, False)
+        asked = read_address(page_query() if query is None else query, {}, self.settings.selections_path)
+        self._chooser.put(asked.selection)
+        self._wrong.put("".join(parts.problem(error) for error in asked.problems))
         self.run(watch_jobs(self._job.ledger, self._on_jobs, self._tell))
 
     def _tell(self, error: Exception | None) -> None:

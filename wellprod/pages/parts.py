@@ -73,10 +73,13 @@ def send_again(widget: w.Widget) -> None:
             send_again(part)
 
 
-def open_page(page: Callable[[], Page]) -> Page:
-    """Give a page; where a setting or a profile is wrong, one that says which and what to do."""
+def open_page(page: Callable[..., Page], *query: str) -> Page:
+    """Give a page; where a setting or a profile is wrong, one that says which and what to do.
+
+    A page that keeps its choice in an address takes the `query` of one.
+    """
     try:
-        return page()
+        return page(*query)
     except WellprodError as error:
         return Page(section("This page cannot be opened", w.HTML(problem(error))))
 
@@ -161,6 +164,13 @@ def copied(address: str, about: str, *, href: str) -> str:
     )
 
 
+def code(line: str, about: str) -> str:
+    """Give a line of Python in a field to copy from; only where there are notebooks to copy it to."""
+    shown = escape(line, quote=True)
+    field = f"<label>{escape(about)}<input type='text' readonly value='{shown}'></label>"
+    return f"<div class='wp-copy wp-in-lab'>{field}</div>"
+
+
 def error_notice(error: Mapping[str, Any]) -> str:
     """Give the message of an error as a job row or `WellprodError.as_dict` has it."""
     page = f"Page {number(error['failed_page'])}: " if error.get("failed_page") else ""
@@ -188,10 +198,15 @@ def scroll(markup: str, label: str) -> str:
     return f"<div class='wp-scroll' tabindex='0' role='region' aria-label='{escape(label, quote=True)}'>{markup}</div>"
 
 
-def link(settings: Settings, path: str, text: str, *, attributes: str = "") -> str:
+def address(settings: Settings, path: str, query: str = "") -> str:
+    """Give the address of a path of the server's own, without its host."""
+    return f"{settings.server_path.rstrip('/')}/{quote(path)}{f'?{query}' if query else ''}"
+
+
+def link(settings: Settings, path: str, text: str, *, query: str = "", attributes: str = "") -> str:
     """Give a link to a path of the server's own."""
-    address = f"{settings.server_path.rstrip('/')}/{quote(path)}"
-    return f"<a class='wp-link' href='{escape(address, quote=True)}'{attributes}>{escape(text)}</a>"
+    href = escape(address(settings, path, query), quote=True)
+    return f"<a class='wp-link' href='{href}'{attributes}>{escape(text)}</a>"
 
 
 def facts(pairs: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Finds fields or wells by their names, and keeps those that were chosen."""
+"""Finds fields, wells or groups by their names, and keeps those that were chosen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Picker(w.VBox):
     Parameters
     ----------
     kind
-        ``field`` or ``well``.
+        ``field``, ``well`` or ``group``.
     run
         Goes on with work beside the page.
     on_change
@@ -112,7 +112,7 @@ class Picker(w.VBox):
 
     def _selectors(self, names: dict[str, str]) -> dict[str, str]:
         with self._store.read() as reading:
-            return {code: _selector(reading, self._kind, name, code) for code, name in names.items()}
+            return {code: selector(reading, self._kind, name, code) for code, name in names.items()}
 
     def _drop(self, selector: str) -> None:
         self._chosen.pop(selector, None)
@@ -132,8 +132,10 @@ class Picker(w.VBox):
         self._on_change()
 
 
-def _selector(reading: Reading, kind: str, name: str, code: str) -> str:
+def selector(reading: Reading, kind: str, name: str, code: str) -> str:
     """Give the name where it stands for this code alone, of whichever data sources, else the code."""
+    if kind == "group":
+        return name
     named = Selection(fields=(name,)) if kind == "field" else Selection(wells=(name,))
     try:
         _, values = named.condition(reading)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def reserve(folder: Path, name: str, moment: datetime) -> Path:
-    """Make the file of a run of the report `name`, under a name that no other run has."""
+    """Make the file of a run, which begins with `name`, under a name that no other run has."""
     folder.mkdir(parents=True, exist_ok=True)
     stem, number = f"{name}-{moment:%Y%m%d-%H%M%S}", 1
     while True:
@@ -21,11 +21,11 @@ def reserve(folder: Path, name: str, moment: datetime) -> Path:
 
 
 def prune(folder: Path, name: str, kept: int) -> None:
-    """Remove the oldest runs of the report `name`, notebook and HTML, so that `kept` are left."""
+    """Remove the oldest runs whose files begin with `name`, all files of each, so that `kept` are left."""
     own = re.compile(rf"{re.escape(name)}-(\d{{8}}-\d{{6}})(?:-(\d+))?\.ipynb")
     runs = sorted(
         (found[1], int(found[2] or 1), path) for path in folder.glob("*.ipynb") if (found := own.fullmatch(path.name))
     )
     for *_, path in runs[:-kept]:
-        path.with_suffix(".html").unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        for ending in (".html", ".pdf", ".ipynb"):
+            path.with_suffix(ending).unlink(missing_ok=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +95,6 @@ def _execute(
     stop: StopReport,
 ) -> None:
     kernel = AsyncKernelManager(kernel_spec_manager=_OurPython(environment), transport_encryption="auto")
-    stop.watch(kernel)
     total = sum(cell.cell_type == "code" for cell in papermill.iorw.load_notebook_node(str(source)).cells)
     total += bool(parameters)
     begun = 0
@@ -106,17 +108,24 @@ def _execute(
 
     papermill_engines.register("wellprod", _Engine)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it calls each parameter that is `| None` unknown
-    papermill.execute_notebook(
-        _literal(source),
-        _literal(target),
-        dict(parameters),
-        engine_name="wellprod",
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-        kernel=kernel,
-        on_cell=begin_cell,
-    )
+    with stop.telling(lambda _: _interrupt(kernel)):
+        papermill.execute_notebook(
+            _literal(source),
+            _literal(target),
+            dict(parameters),
+            engine_name="wellprod",
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            kernel=kernel,
+            on_cell=begin_cell,
+        )
+
+
+def _interrupt(kernel: AsyncKernelManager) -> None:
+    if process := getattr(kernel.provisioner, "pid", None):
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(process, signal.SIGINT)
 
 
 def _literal(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""One report: parameters checked, the notebook run, its outcome read, HTML made, old runs cleared, people told."""
+"""One report: parameters checked, the notebook run, its outcome read, pages made, old runs cleared, people told."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from wellprod.reports.files import prune, reserve
 from wellprod.reports.notebook import find_report
 from wellprod.reports.notify import notify
 from wellprod.reports.stop import StopReport
+from wellprod.reports.subject import subject_of
 from wellprod.settings import Settings
 
 _WORDS = {0: "Done", 3: "Done with rejects or missing records"}
@@ -23,15 +24,20 @@ _WORDS = {0: "Done", 3: "Done with rejects or missing records"}
 
 @dataclass(frozen=True, slots=True)
 class ReportResult:
-    """One run of a report: how it ended, and the files it left; `error` has message and next where it failed."""
+    """One run of a report: how it ended, and the files it left; `error` has message and next where it failed.
+
+    `field` is what it is about, where its parameters name one; `pdf` is None where none was asked for or made.
+    """
 
     name: str
     status: Status
     notebook: Path
     html: Path
+    pdf: Path | None
     exit_code: int
     execution_time_seconds: float
     error: dict[str, Any] | None = None
+    field: str | None = None
 
     @property
     def outcome(self) -> str:
@@ -40,7 +46,7 @@ class ReportResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, as `wellprod report NAME --json` prints it."""
-        paths = {"notebook": str(self.notebook), "html": str(self.html)}
+        paths = {name: str(path) if (path := getattr(self, name)) else None for name in ("notebook", "html", "pdf")}
         return {**asdict(self), "status": str(self.status), "outcome": self.outcome, **paths}
 
 
@@ -49,10 +55,11 @@ def run_report(
     parameters: Mapping[str, Any],
     settings: Settings,
     *,
+    pdf: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
     stop: StopReport | None = None,
 ) -> ReportResult:
-    """Run the notebook `name` of `settings.notebooks`; keep it in `settings.reports_path`, its HTML beside it.
+    """Run the notebook `name` of `settings.notebooks`; keep it in `settings.reports_path`, HTML and PDF beside it.
 
     A notebook that fails is no exception here: it is kept, its HTML says why, and the result has the error.
 
@@ -60,6 +67,8 @@ def run_report(
     ----------
     parameters
         Values by name; a text is read as the type that the notebook gives the parameter.
+    pdf
+        Whether to make a PDF.
     on_progress
         Told the number of the cell that begins, and of all cells.
     stop
@@ -69,19 +78,25 @@ def run_report(
     ------
     UsageError
         The report or a parameter is not known, or a value is not allowed; no kernel was started.
+    NotThere, StoreMissing
+        A field that it is about is not in the store, or there is no store; no kernel was started.
     ReportError
         The folder of the reports cannot be written.
     """
     report = find_report(name, settings)
     values = report.parse(parameters)
+    subject = subject_of(report, values, settings)
     # Here, since they take seconds to load, and wrong use is told at once.
     from wellprod.reports.kernel import outputs_of, run_notebook
     from wellprod.reports.page import write_page
+    from wellprod.reports.pdf import write_pdf
+    from wellprod.reports.shown import as_shown
 
     stop = stop or StopReport()
     began, ran_at = time.monotonic(), datetime.now().astimezone()
     try:
-        path = reserve(settings.reports_path, name, ran_at)
+        stem = f"{name}-{subject.label}" if subject else name
+        path = reserve(settings.reports_path, stem, ran_at)
         notebook, failure = run_notebook(
             report.path,
             path,
@@ -92,10 +107,14 @@ def run_report(
         )
         status, code, error = _ending(outputs_of(notebook), failure, stop)
         took = round(time.monotonic() - began, 3)
-        result = ReportResult(name, status, path, path.with_suffix(".html"), code, took, error)
-        shown = {parameter.name: parameter.default for parameter in report.parameters} | values
-        write_page(result.html, notebook, report.title, ran_at=ran_at, parameters=shown, result=result.as_dict())
-        prune(settings.reports_path, name, settings.reports_kept)
+        files = (path, path.with_suffix(".html"), path.with_suffix(".pdf") if pdf else None)
+        result = ReportResult(name, status, *files, code, took, error, subject.title if subject else None)
+        title, shown = as_shown(notebook, report.title)
+        told = {parameter.name: parameter.default for parameter in report.parameters} | values
+        write_page(result.html, shown, title, ran_at=ran_at, parameters=told, result=result.as_dict())
+        if result.pdf:
+            write_pdf(result.pdf, shown, title, ran_at=ran_at, parameters=told, result=result.as_dict())
+        prune(settings.reports_path, stem, settings.reports_kept)
     except OSError as problem:
         raise ReportError(
             f"The report {name} could not be kept in {settings.reports_path}: {problem.strerror or problem}.",

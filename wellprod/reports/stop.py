@@ -1,11 +1,9 @@
-"""The wish to stop a report that runs."""
+"""The wish to stop reports that run."""
 
 from __future__ import annotations
 
-import os
-import signal as signals
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class StopReport:
@@ -14,16 +12,19 @@ class StopReport:
     def __init__(self) -> None:
         self.signal: int | None = None
         self.is_asked = False
-        self._kernel: Any = None
+        self._actions: list[Callable[[int | None], None]] = []
 
     def ask(self, signal: int | None = None) -> None:
         """Ask the report to stop; an import in it stores what it has and can be resumed."""
         self.is_asked, self.signal = True, signal
-        process = getattr(self._kernel and self._kernel.provisioner, "pid", None)
-        if process:
-            with suppress(ProcessLookupError):  # it has just ended
-                os.kill(process, signals.SIGINT)
+        for action in tuple(self._actions):
+            action(signal)
 
-    def watch(self, kernel: Any) -> None:
-        """Take note of the manager of the kernel that is to be interrupted."""
-        self._kernel = kernel
+    @contextmanager
+    def telling(self, action: Callable[[int | None], None]) -> Iterator[None]:
+        """Have an action taken when the stop is asked for while the block lasts; it is given the signal, if any."""
+        self._actions.append(action)
+        try:
+            yield
+        finally:
+            self._actions.remove(action)

@@ -17,6 +17,7 @@ WORKBENCH = "wellprod_workbench"  # the key of what the extension keeps in the s
 PAGES = {
     "import": ("Import", "Bring in the monthly feed or a file, and watch it arrive."),
     "status": ("Status", "See what is stored, what is running, and how earlier work ended."),
+    "explore": ("Explore", "Choose fields, wells and months, and see them as charts, figures and a table."),
     "download": ("Download", "Choose fields, wells and months, and take the figures away as a file."),
 }
 

@@ -30,7 +30,7 @@ class WellprodApp(ExtensionAppJinjaMixin, ExtensionApp):
     """The dashboards of wellprod inside a Jupyter server."""
 
     name = "wellprod"
-    description = "Import, status and download pages for well production"
+    description = "Import, status, explore and download pages for well production"
     load_other_extensions = True
     template_paths = List(Unicode(), [str(Path(__file__).with_name("templates"))])
 

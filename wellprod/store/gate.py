@@ -66,7 +66,9 @@ def opened(path: Path, *, write: bool, wait_seconds: float) -> Iterator[duckdb.D
 def _connect(path: Path, *, write: bool, deadline: float, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     while True:
         try:
-            return duckdb.connect(path, read_only=not write, config=_CONFIG)
+            connection = duckdb.connect(path, read_only=not write, config=_CONFIG)
+            connection.execute("SET enable_progress_bar = false")  # it draws one wherever Python runs without a script
+            return connection
         except duckdb.Error as error:
             if not _is_conflict(error):
                 raise _unopenable(path, error) from None

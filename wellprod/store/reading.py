@@ -29,9 +29,15 @@ class Reading:
     folder: Path | None = None
     is_in_order: bool = False
 
-    def table(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
-        """Give the whole answer of a query."""
-        return self.connection.execute(query, parameters).pl()
+    def table(self, query: str, parameters: Sequence[Any] = (), **frames: pl.DataFrame) -> pl.DataFrame:
+        """Give the whole answer of a query, which sees `frames` as tables by their names."""
+        for name, frame in frames.items():
+            self.connection.register(name, frame)
+        try:
+            return self.connection.execute(query, parameters).pl()
+        finally:
+            for name in frames:
+                self.connection.unregister(name)
 
     def answer(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Give the whole answer of a query that a person wrote.

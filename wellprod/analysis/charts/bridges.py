@@ -60,7 +60,7 @@ def volume_bridge(
         sort=None,
         scale=alt.Scale(domain=parts),
         title=None,
-        axis=alt.Axis(labelLimit=_NAME, ticks=False, domain=False),
+        axis=alt.Axis(labelLimit=_NAME, labelExpr=data.CUT, ticks=False, domain=False),
     )
     form = ",.0f" if max(abs(least), abs(most)) >= 10_000 else ",.1f" if max(abs(least), abs(most)) >= 100 else ",.2f"
     tooltip = [
@@ -72,11 +72,11 @@ def volume_bridge(
     steps = rows.with_columns(next_part=pl.col("part").shift(-1)).drop_nulls("next_part")
     for kind, (colour, fill) in kinds.items():
         if (some := rows.filter(kind=kind)).height:
-            bars = alt.Chart(data.values(some)).mark_bar(
+            bars = alt.Chart(data.values(some, "part", "change", "before", "after")).mark_bar(
                 color=colour, fillOpacity=fill, stroke=colour, strokeWidth=1.5, height={"band": 0.62}
             )
             layers.append(bars.encode(x, y, x2="after:Q", tooltip=tooltip))
-    ends = alt.Chart(data.values(rows.filter(kind="level")))
+    ends = alt.Chart(data.values(rows.filter(kind="level"), "part", "change", "before"))
     layers.append(
         ends.mark_tick(thickness=5, height={"band": 0.9}, color=_TOTAL, opacity=1).encode(x, y, tooltip=tooltip)
     )

@@ -11,10 +11,10 @@ from wellprod.analysis.charts.look import MONTH, WIDTH, month_axis, nothing, tol
 from wellprod.analysis.quality import RULES
 
 _KINDS = {
-    "error": ("#b71c1c", "square"),
+    "error": ("#d32f2f", "square"),
     "warning": ("#ef6c00", "triangle-up"),
     "missing": ("#757575", "M-0.5,-0.22h1v0.44h-1z"),
-    "restated": ("#7b1fa2", "diamond"),
+    "restated": ("#9c4dcc", "diamond"),
     "note": ("#3d8fc9", "circle"),
 }
 """What stands in a cell, the worst first: its colour, and its shape where there are no colours."""
@@ -62,7 +62,7 @@ def quality_map(marks: pl.DataFrame, *, top: int = 30, title: str = "") -> Chart
         sort=None,
         scale=alt.Scale(domain=drawn["name"].to_list()),
         title=None,
-        axis=alt.Axis(labelLimit=_NAME, ticks=False, labelFontSize=12),
+        axis=alt.Axis(labelLimit=_NAME, labelExpr=data.CUT, ticks=False, labelFontSize=12),
     )
     points = (
         alt.Chart(data.values(cells))

@@ -81,15 +81,16 @@ def counts(figures: pl.Series) -> alt.Axis:
     return alt.Axis(format=",d", values=list(range(most + 1))) if most <= 3 else alt.Axis(format=",d", tickCount=3)
 
 
-_STEPS, _MANY, _NEAR = (1, 2, 5), 1000, 1 + 1e-9
+_STEPS, _MANY, _NEAR, _LAST_POWER = (1, 2, 5), 1000, 1 + 1e-9, 308
 
 
 def _log_ends(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[float, float]:
     """Give the steps (1, 2 or 5 times a power of ten) just below and above what is drawn, two of them at least."""
     figures = [figure for name in columns for figure in frame[name].drop_nulls() if figure > 0]
     least, most = max(min(figures), max(figures) / 10**_CYCLES), max(figures)
-    steps = [step * 10.0**power for power in range(floor(log10(least)) - 1, ceil(log10(most)) + 2) for step in _STEPS]
-    return max(step for step in steps if step < least), min(step for step in steps if step > most)
+    powers = range(floor(log10(least)) - 1, min(ceil(log10(most)) + 2, _LAST_POWER))
+    steps = [step * 10.0**power for power in powers for step in _STEPS]
+    return max(step for step in steps if step < least), min((step for step in steps if step > most), default=most)
 
 
 def named(frame: pl.DataFrame) -> pl.DataFrame:
@@ -97,10 +98,32 @@ def named(frame: pl.DataFrame) -> pl.DataFrame:
     title = next(name for name in ("well", "field", "group") if name in frame.columns)
     if title == "group":
         return frame.with_columns(name=pl.col("group"))
-    source, code = pl.col("data_source"), pl.col(f"{title}_code")
-    shared = pl.struct(source, code).n_unique().over(title) > 1
-    within = code.n_unique().over(title) == pl.struct(source, code).n_unique().over(title)
+    source, code = "data_source", f"{title}_code"
+    one_source = pl.col(code).n_unique().over(title) == pl.len().over(title)
     told = (
-        pl.when(within).then(pl.format("{} ({})", title, code)).otherwise(pl.format("{} ({}, {})", title, code, source))
+        pl.when(one_source)
+        .then(pl.format("{} ({})", title, code))
+        .otherwise(pl.format("{} ({}, {})", title, code, source))
     )
-    return frame.with_columns(name=pl.when(shared).then(told).otherwise(pl.col(title)))
+    names = (
+        frame.select(source, code, title)
+        .unique([source, code])
+        .with_columns(name=pl.when(pl.len().over(title) > 1).then(told).otherwise(title))
+    )
+    return frame.join(names.select(source, code, "name"), on=[source, code], how="left", maintain_order="left")
+
+
+_LONGEST = 21  # characters of a name: a longer one is cut in its middle, since wells of a field begin alike
+_HEAD, _TAIL = 6, 14
+
+CUT = (
+    f"length(datum.label) > {_LONGEST}"
+    f" ? slice(datum.label, 0, {_HEAD}) + '…' + slice(datum.label, -{_TAIL}) : datum.label"
+)
+"""The expression that cuts the names of an axis or a legend."""
+
+
+def cut(names: pl.Expr) -> pl.Expr:
+    """Cut long names likewise."""
+    short = pl.concat_str(names.str.slice(0, _HEAD), pl.lit("…"), names.str.tail(_TAIL))
+    return pl.when(names.str.len_chars() > _LONGEST).then(short).otherwise(names)

@@ -48,6 +48,6 @@ def import_speed(jobs: pl.DataFrame) -> ChartType:
             x=alt.X("label:N", sort=None, title=None, axis=alt.Axis(labelAngle=-40, labelLimit=120)),
             y=alt.Y("records_per_second:Q", title="records/s", axis=alt.Axis(format=",.0f", tickCount=5)),
         )
-        .properties(height=160)
+        .properties(width=900, height=160)
     )
     return chart

@@ -69,23 +69,28 @@ def draw_static(*, dark: bool = False) -> None:
     alt.renderers.enable(_RENDERER)
 
 
+def draw_on_page() -> None:
+    """Have the charts of this process take the colours of the page that they are put into."""
+    _enable("wellprod-page", _PAGE)
+
+
 def draw_interactive() -> None:
     """Draw the charts of this process live, with JavaScript of this machine alone: for JupyterLab and Voila.
 
     They take the colours of the page. The JavaScript goes along with each chart, so that a page had better have one
     chart of several panels than several charts; an `altair.JupyterChart` works offline too from now on.
     """
-    _enable("wellprod-page", _PAGE)
+    draw_on_page()
     alt.renderers.enable("jupyter", offline=True)
     alt.JupyterChart.enable_offline()
 
 
-def as_svg(chart: ChartType, description: str, *, width: int = 900) -> str:
-    """Draw a chart as an inline SVG of `width` pixels that shrinks with its window, with words for ears.
+def as_svg(chart: ChartType, description: str) -> str:
+    """Draw a chart as an inline SVG that shrinks with its window, with words for ears.
 
     It takes the colours of the page that it stands in.
     """
-    return _labelled(_drawn(chart.properties(width=width).to_dict(), _PAGE), description)
+    return _labelled(_drawn(chart.to_dict(), _PAGE), description)
 
 
 def as_png(chart: ChartType, *, scale: float = 2, dark: bool = False) -> bytes:
@@ -98,10 +103,10 @@ def as_png(chart: ChartType, *, scale: float = 2, dark: bool = False) -> bytes:
 def month_axis(days: int | None) -> alt.Axis:
     """Give the axis of so many days' months: eight labels at most, each another month."""
     if days is not None and days > _DAYS_NAMED_BY_YEAR:
-        return alt.Axis(format="%Y", labelOverlap=True, tickCount=8)
+        return alt.Axis(format="%Y", labelOverlap=True, labelSeparation=8, tickCount=8)
     by_month = days is None or days <= _DAYS_NAMED_BY_MONTH  # eight ticks would name a month of a shorter time twice
     ticks = alt.TimeIntervalStep(interval="month", step=1) if by_month else 8
-    return alt.Axis(format=MONTH, labelOverlap=True, tickCount=ticks)
+    return alt.Axis(format=MONTH, labelOverlap=True, labelSeparation=8, tickCount=ticks)
 
 
 _DAYS_NAMED_BY_MONTH, _DAYS_NAMED_BY_YEAR = 366, 12 * 366

@@ -227,7 +227,9 @@ class _Months:
             layers.append(alt.Chart(data.values(lone)).mark_point(**dots).encode(x, y, colour, shape))
         for name, frame in self.overlays.items():
             layers += self._overlay(name, frame, [column for column in columns if column in frame.columns], x, y)
-        layers.append(alt.Chart(self.points).mark_rule(opacity=0, strokeWidth=8).encode(x, tooltip=self.tooltip))
+        layers.append(
+            alt.Chart(self.points).mark_rule(opacity=0, strokeWidth=8, clip=clip).encode(x, tooltip=self.tooltip)
+        )
         return alt.layer(*layers).properties(width=WIDTH, height=height)
 
     def _overlay(self, name: str, frame: pl.DataFrame, columns: list[str], x: alt.X, y: alt.Y) -> list[alt.Chart]:

@@ -70,7 +70,6 @@ def type_well(
         labelExpr=f"{ {name: words for name, (words, _) in _LINES.items()} }[datum.value]",
     )
     dashes = alt.Scale(domain=lines, range=[_LINES[name][1] for name in lines])
-    widths = alt.Scale(domain=lines, range=[3.5 if name == "p50" else 2.2 for name in lines])
     base = alt.Chart(data.values(path)).transform_fold([*lines], as_=["name", "value"])
     colour = look_of(measure).colour
     layers.append(
@@ -78,7 +77,7 @@ def type_well(
             x,
             y,
             strokeDash=alt.StrokeDash("name:N", scale=dashes, legend=legend),
-            strokeWidth=alt.StrokeWidth("name:N", scale=widths, legend=None),
+            strokeWidth=alt.condition("datum.name === 'p50'", alt.value(3.5), alt.value(2.2)),
         )
     )
     tooltip = [
@@ -101,7 +100,7 @@ def type_well(
             alt.Tooltip("wells:Q", format=",d", title="Wells"),
         ],
     ).properties(width=WIDTH, height=80)
-    both = alt.vconcat(upper, lower, spacing=10).resolve_scale(strokeDash="independent", strokeWidth="independent")
+    both = alt.vconcat(upper, lower, spacing=10)
     return told(both, description, title, said)
 
 
@@ -115,7 +114,7 @@ def _sample(wells: pl.DataFrame | None, drawn: int, log: bool) -> tuple[pl.DataF
     total = len(by_size)
     if total <= drawn:
         return data.path(each, ["value"], by=["name"], at="index"), []
-    places = [round(number * (total - 1) / max(drawn - 1, 1)) for number in range(drawn)]
+    places = [int((number + 0.5) * total / drawn) for number in range(drawn)]
     kept = each.filter(pl.col("name").is_in(by_size.gather(places).to_list()))
     said = f"{drawn:,} of {total:,} wells drawn, from the largest to the smallest; the percentiles are of all"
     return data.path(kept, ["value"], by=["name"], at="index"), [said]

@@ -26,6 +26,7 @@ def stacked(
     measure: str = "oil_rate",
     top: int = 8,
     percent: bool = False,
+    wells: pl.DataFrame | None = None,
     title: str = "",
 ) -> ChartType:
     """Draw what each well, field or group adds to the whole, the largest at the foot, and below how many there are.
@@ -33,13 +34,16 @@ def stacked(
     Parameters
     ----------
     table
-        As `measures.table` gives it by well, field or group; a figure that is not reported adds nothing.
+        As `measures.table` gives it by well, field or group, or `measures.top` with its others, which stay together; a
+        figure that is not reported adds nothing.
     measure
         One that adds up: a volume, rate, cumulative or share.
     top
         So many bands, ten at most, those with the most over all months; the rest is one band, Others.
     percent
         Whether each month is drawn as 100 %.
+    wells
+        month and wells_on, to be drawn below in place of the number of rows above zero.
     """
     column = MEASURES[measure].column(units)
     what = _plural(table)
@@ -48,14 +52,17 @@ def stacked(
     if kept.is_empty():
         return told(nothing(height=300), description, title)
     top = min(top, len(_BANDS))
-    ranked = kept.group_by("name").agg(pl.col(column).sum()).sort(column, "name", descending=[True, False])["name"]
-    others = f"{len(ranked) - top:,} others"
+    own, rest = kept.filter(~_is_rest(kept)), kept.filter(_is_rest(kept))
+    ranked = own.group_by("name").agg(pl.col(column).sum()).sort(column, "name", descending=[True, False])["name"]
+    others = f"{len(ranked) - top:,} others" if rest.is_empty() else "Others"
     named = ranked.head(top).to_list()
-    if len(ranked) == top + 1:  # a band of its own takes no more room than one called 1 other
+    if len(ranked) == top + 1 and rest.is_empty():  # a band of its own takes no more room than one called 1 other
         others, named = ranked[top], named
-    counts = kept.group_by("month").agg(wells=pl.col("name").n_unique())
+    counts = kept.group_by("month").agg(wells=pl.len())
     months = counts.select(pl.date_range(pl.col("month").min(), pl.col("month").max(), "1mo").alias("month"))
-    bands = [*named, *([others] if len(ranked) > top else [])]
+    if wells is not None:
+        counts = wells.select("month", wells="wells_on")
+    bands = [*named, *([others] if len(ranked) > top or rest.height else [])]
     summed = (
         kept.with_columns(name=pl.when(pl.col("name").is_in(named)).then("name").otherwise(pl.lit(others)))
         .group_by("month", "name")
@@ -72,7 +79,9 @@ def stacked(
     days = (months["month"][-1] - months["month"][0]).days
     x = alt.X("month:T", title=None, axis=month_axis(days))
     colours = [*_BANDS[: len(named)], *([_OTHERS] if len(bands) > len(named) else [])]
-    legend = alt.Legend(title=None, orient="right", values=bands[::-1], labelLimit=_LEGEND - 25, symbolType="square")
+    legend = alt.Legend(
+        title=None, orient="right", values=bands[::-1], labelLimit=_LEGEND - 25, labelExpr=data.CUT, symbolType="square"
+    )
     chosen = alt.selection_point(f"shown_{column}_by_{what}", fields=["name"], bind="legend")
     y = alt.Y(
         f"{column}:Q",
@@ -100,15 +109,16 @@ def stacked(
         else areas.mark_area(stroke="#808080", strokeWidth=0.5)
     )
     upper = mark.encode(**encoded).add_params(chosen).properties(width=WIDTH - _LEGEND, height=260)
+    counted = f"{what.capitalize()} above zero" if wells is None else "Wells on production"
     count = alt.Chart(data.values(months.join(counts, on="month", how="left")))
     lower = count.mark_bar(size=40) if one_month else count.mark_area(interpolate="step", line={"strokeWidth": 1})
     lower = lower.encode(
         x,
-        alt.Y("wells:Q", title=what.capitalize(), axis=data.counts(counts["wells"])),
+        alt.Y("wells:Q", title=what.capitalize() if wells is None else "Wells", axis=data.counts(counts["wells"])),
         color=alt.value("#8a8f94"),
         tooltip=[
             alt.Tooltip("month:T", format=MONTH, title="Month"),
-            alt.Tooltip("wells:Q", format=",d", title=f"{what.capitalize()} above zero"),
+            alt.Tooltip("wells:Q", format=",d", title=counted),
         ],
     ).properties(width=WIDTH - _LEGEND, height=70)
     return told(alt.vconcat(upper, lower, spacing=10), description, title)
@@ -127,8 +137,8 @@ def ranked(
     Parameters
     ----------
     table
-        As `measures.table` gives it by well, field or group. Of several months volumes are summed; of any other
-        measure the last month counts.
+        As `measures.table` gives it by well, field or group, or `measures.top` with its others, which stay together. Of
+        several months volumes are summed; of any other measure the last month counts.
     """
     column = MEASURES[measure].column(units)
     what = _plural(table)
@@ -140,13 +150,18 @@ def ranked(
     description = f"{what.capitalize()} by {titled(measure, units).lower()}{month}"
     if given.is_empty():
         return told(nothing(height=200), description, title)
-    figures = given.group_by("name").agg(value=pl.col(column).sum())
+    own, others = given.filter(~_is_rest(given)), given.filter(_is_rest(given)).select(value=column)
+    figures = own.group_by("name").agg(value=pl.col(column).sum())
     order = figures.sort("value", "name", descending=[True, False])
     form = _short(order["value"], measure)
-    rows, rest = order.head(top), order.slice(top)
-    names = [*rows["name"], *([f"{rest.height:,} others"] if rest.height else [])]
+    rows, rest = order.head(top), pl.concat([order.slice(top).select("value"), others])
+    names = [*rows["name"], *([f"{rest.height:,} others" if others.is_empty() else "Others"] if rest.height else [])]
     y = alt.Y(
-        "name:N", sort=None, scale=alt.Scale(domain=names), title=None, axis=alt.Axis(labelLimit=_NAME, ticks=False)
+        "name:N",
+        sort=None,
+        scale=alt.Scale(domain=names),
+        title=None,
+        axis=alt.Axis(labelLimit=_NAME, labelExpr=data.CUT, ticks=False),
     )
     x = alt.X(
         "value:Q",
@@ -163,8 +178,8 @@ def ranked(
     if rest.height:  # in words: as a bar they would leave no room for the largest
         summed = rest["value"].sum()
         words = f"{format(summed, form)} together" if adds_up(measure) else "not drawn"
-        others = alt.Chart(data.values(pl.DataFrame({"name": names[-1:], "text": [words]})))
-        layers.append(others.mark_text(align="left").encode(y, x=alt.value(4), text="text:N"))
+        last = alt.Chart(data.values(pl.DataFrame({"name": names[-1:], "text": [words]})))
+        layers.append(last.mark_text(align="left").encode(y, x=alt.value(4), text="text:N"))
     both = alt.layer(*layers).properties(width=WIDTH - _NAME, height=alt.Step(22))
     return told(both, description, title)
 
@@ -188,22 +203,22 @@ def bubbles(
     columns = {name: MEASURES[name].column(units) for name in dict.fromkeys((x, y, size))}
     what = _plural(table)
     description = f"{titled(y, units)} against {titled(x, units).lower()}, one circle a {what[:-1]}"
-    by_name = data.drawable(data.named(table), [columns[size]])
-    by_name = data.drawable(by_name, [columns[x]], log=log_x)
-    by_name = data.drawable(by_name, [columns[y]], log=log_y)
+    key = [name for name in ("data_source", f"{what[:-1]}_code", "group") if name in table.columns]
+    both = data.drawable(data.drawable(table, [columns[x]], log=log_x), [columns[y]], log=log_y)
     last = (
-        by_name.drop_nulls([columns[x], columns[y]])
-        .sort("month")
-        .group_by("name", maintain_order=True)
-        .last()
-        .sort(columns[size], descending=True, nulls_last=True)
+        data.named(
+            both.drop_nulls([columns[x], columns[y]]).filter(pl.col("month") == pl.col("month").max().over(*key))
+        )
+        .sort(columns[size], "name", descending=[True, False], nulls_last=True)
         .select("name", "month", *columns.values())
     )
     if last.is_empty():
         return told(nothing(height=_TALL), description, title)
     drawn = last.head(_BUBBLES)
     said = (
-        [f"{drawn.height:,} of {last.height:,} {what} drawn, those with the most"] if drawn.height < last.height else []
+        [f"{drawn.height:,} of {last.height:,} {what} drawn, those with the most {MEASURES[size].title.lower()}"]
+        if drawn.height < last.height
+        else []
     )
 
     def along(channel: type[alt.X] | type[alt.Y], name: str, log: bool) -> alt.X | alt.Y:
@@ -257,6 +272,12 @@ def bubbles(
     return told(chart, description, title, said)
 
 
+def _is_rest(table: pl.DataFrame) -> pl.Expr:
+    """Which rows are of all others together: those of `measures.top` without a code."""
+    code = f"{_plural(table)[:-1]}_code"
+    return pl.col(code).is_null() if code in table.columns else pl.lit(False)
+
+
 def _plural(table: pl.DataFrame) -> str:
     return next(f"{name}s" for name in ("well", "field", "group") if name in table.columns)
 
@@ -271,9 +292,9 @@ def _short(figures: pl.Series, measure: str) -> str:
 
 def _apart(drawn: pl.DataFrame, x: str, y: str, log_x: bool, log_y: bool) -> pl.DataFrame:
     """Give the first rows whose names do not stand on one another: name, x, y, and the side that the name is on."""
-    at = drawn.select("name", x, y, across=_place(pl.col(x), log_x) * WIDTH, up=_place(pl.col(y), log_y) * _TALL).head(
-        _TRIED
-    )
+    at = drawn.select(
+        data.cut(pl.col("name")), x, y, across=_place(pl.col(x), log_x) * WIDTH, up=_place(pl.col(y), log_y) * _TALL
+    ).head(_TRIED)
     kept: list[dict[str, object]] = []
     taken: list[tuple[float, float]] = []
     for row in at.iter_rows(named=True):

@@ -11,25 +11,22 @@ _VOLUMES: dict[Phase, unit.Quantity] = {
     "gas": unit.GAS,
     "liquids": unit.LIQUID,
     "water": unit.LIQUID,
-    "boe": unit.BOE,
 }
 _RATES: dict[Phase, unit.Quantity] = {
     "oil": unit.LIQUID_RATE,
     "gas": unit.GAS_RATE,
     "liquids": unit.LIQUID_RATE,
     "water": unit.LIQUID_RATE,
-    "boe": unit.BOE_RATE,
 }
-_REPORTED = {phase: quantity for phase, quantity in _RATES.items() if phase in RATES}
-_MAIN: dict[Phase, unit.Quantity] = dict.fromkeys(("oil", "gas", "water", "boe"), unit.FRACTION)
-_COUNTS: dict[Phase, unit.Quantity] = dict.fromkeys(RATES, unit.COUNT)
-_ON = "oil_production_kbd > 0 OR gas_production_mmcfd > 0"
+_MAIN: tuple[Phase, ...] = ("oil", "gas", "water", "boe")
+_FRACTIONS: dict[Phase, unit.Quantity] = dict.fromkeys(_MAIN, unit.FRACTION)
+_COUNTS: dict[Phase, unit.Quantity] = dict.fromkeys((*RATES, "boe"), unit.COUNT)
 
 
 def _volume(months: Months, phase: Phase) -> str:
     """Volume of the month.
 
-    Formula: calendar-day rate x days of the month; Feb 2024: 1 kbd is 29 kbbl.
+    Formula: calendar-day rate x days of the month: 1 kbd in February 2024 is 29 kbbl.
     Null: a record without the figure adds nothing; null where no record has it.
     Source: Petra, Compute Average or Cumulative Production Stream.
     """
@@ -39,7 +36,7 @@ def _volume(months: Months, phase: Phase) -> str:
 def _rate(months: Months, phase: Phase) -> str:
     """Calendar-day rate.
 
-    Formula: volume / days of the month; 300 bbl in 30 days are 10 bbl/d.
+    Formula: volume / days of the month: 300 bbl in 30 days are 10 bbl/d.
     Null: a record without the figure adds nothing; null where no record has it.
     Source: Harmony, Flow rate calculations.
     """
@@ -47,9 +44,9 @@ def _rate(months: Months, phase: Phase) -> str:
 
 
 def _producing_day_rate(months: Months, phase: Phase) -> str:
-    """Producing-day rate: per day on production, of several wells per well-day, since such rates do not add.
+    """Rate per day on production; of several wells per well-day, since such rates do not add.
 
-    Formula: volume / days on, over the records that have both and days on > 0; 300 bbl in 15 days are 20 bbl/d.
+    Formula: volume / days on, over the records that have both with days on > 0: 300 bbl in 15 days are 20 bbl/d.
     Null: where no record has both.
     Source: Harmony, Flow rate calculations.
     """
@@ -62,8 +59,9 @@ def _producing_day_rate(months: Months, phase: Phase) -> str:
 def _cumulative(months: Months, phase: Phase) -> str:
     """Cumulative volume from the first month held.
 
-    Formula: running sum of the volumes.
-    Null: a null month adds nothing, and cum_..._nulls counts it; null until the first figure.
+    Formula: running sum of the volumes, months before the selection's first one included.
+    Null: a null month adds nothing, and its count is in the measure of the same name and _nulls; null until the first
+    figure.
     Source: OFM; Petra, Compute Average or Cumulative Production Stream.
     """
     return months.so_far(months.volume(phase))
@@ -74,7 +72,7 @@ def _mom(months: Months, phase: Phase) -> str:
 
     Formula: calendar-day rate / that of exactly one month before - 1.
     Null: where either is null or not there, or the one before is 0.
-    Source: none; the rule is ours.
+    Source: a rule of wellprod.
     """
     return f"{over(months.rate(phase), months.before(months.rate(phase), 1))} - 1"
 
@@ -84,7 +82,7 @@ def _yoy(months: Months, phase: Phase) -> str:
 
     Formula: calendar-day rate / that of exactly 12 months before - 1.
     Null: where either is null or not there, or the one before is 0.
-    Source: none; the rule is ours.
+    Source: a rule of wellprod.
     """
     return f"{over(months.rate(phase), months.before(months.rate(phase), 12))} - 1"
 
@@ -96,42 +94,65 @@ def _share(months: Months, phase: Phase) -> str:
     Null: where it is null, or the total is null or 0.
     Source: OFM, Plots (percent).
     """
-    return over(months.rate(phase), months.total(months.rate(phase)))
+    return over(months.rate(phase), months.total(phase))
 
 
 def _nulls(months: Months, phase: Phase) -> str:
-    """Records of the month without the figure.
+    """Records of the month that lack the figure.
 
-    Formula: count of records where it is null.
+    Formula: count of records where it is null; for oil equivalent, where oil or gas is.
     Null: never.
-    Source: none; the rule is ours.
+    Source: a rule of wellprod.
     """
-    return months.sum(f"{phase}_nulls", f"count(*) - count({RATES[phase]})")
+    return months.nulls(phase)
 
 
 def _cumulative_nulls(months: Months, phase: Phase) -> str:
-    """Well-months that the cumulative lacks until now.
+    """Well-months that the cumulative lacks.
 
-    Formula: running count of records without the figure, and of calendar months between two records of a well.
+    Formula: running count of the records that lack the figure, and of the calendar months between a well's first and
+    last record for which it has none.
     Null: never.
-    Source: none; the rule is ours.
+    Source: a rule of wellprod.
     """
-    return f"{months.so_far(f'{_nulls(months, phase)} + {months.missing()}')}::BIGINT"
+    return f"{months.so_far(months.nulls(phase))}::BIGINT + {months.wells('missing')}"
 
 
-oil_volume, gas_volume, liquids_volume, water_volume, boe_volume = of_phases(
-    _volume, "{}_volume", "{} volume", _VOLUMES, stem="{}"
+oil_volume, gas_volume, liquids_volume, water_volume = of_phases(_volume, "{}_volume", "{} volume", _VOLUMES, stem="{}")
+
+
+@measure(unit.BOE, "Oil equivalent volume", stem="boe")
+def boe_volume(months: Months) -> str:
+    """Volume of the month in barrels of oil equivalent, or Sm³ o.e.
+
+    Formula: oil + gas / Mscf per boe, of the summed volumes: 6 Mscf by the rule 6:1, 5.8 by 5.8:1, 539/96 by norway.
+    Null: where oil or gas is null altogether; of wells that report one phase alone each counts with that one.
+    Source: USGS DDS-69-D, chapter 27 (6,000 ft³ = 1 boe); 26 USC 45K(d)(5); Norwegian Offshore Directorate, Conversion
+    factors (1,000 Sm³ of gas = 1 Sm³ o.e.).
+    """
+    return months.volume("boe")
+
+
+oil_rate, gas_rate, liquids_rate, water_rate = of_phases(_rate, "{}_rate", "{} rate", _RATES, stem="{}")
+
+
+@measure(unit.BOE_RATE, "Oil equivalent rate", stem="boe")
+def boe_rate(months: Months) -> str:
+    """Calendar-day rate in barrels of oil equivalent, or Sm³ o.e.
+
+    Formula: volume in oil equivalent / days of the month; kboed = kbd + mmcfd / Mscf per boe.
+    Null: as for the volume in oil equivalent.
+    Source: as for the volume in oil equivalent.
+    """
+    return months.rate("boe")
+
+
+oil_producing_day_rate, gas_producing_day_rate, liquids_producing_day_rate, water_producing_day_rate = of_phases(
+    _producing_day_rate, "{}_producing_day_rate", "{} rate per producing day", _RATES, stem="{}_producing_day"
 )
-oil_rate, gas_rate, liquids_rate, water_rate, boe_rate = of_phases(_rate, "{}_rate", "{} rate", _RATES, stem="{}")
-(
-    oil_producing_day_rate,
-    gas_producing_day_rate,
-    liquids_producing_day_rate,
-    water_producing_day_rate,
-) = of_phases(
-    _producing_day_rate, "{}_producing_day_rate", "{} rate per producing day", _REPORTED, stem="{}_producing_day"
+cum_oil, cum_gas, cum_liquids, cum_water, cum_boe = of_phases(
+    _cumulative, "cum_{}", "cumulative {}", {**_VOLUMES, "boe": unit.BOE}
 )
-cum_oil, cum_gas, cum_liquids, cum_water, cum_boe = of_phases(_cumulative, "cum_{}", "cumulative {}", _VOLUMES)
 
 
 @measure(unit.GAS_PER_LIQUID, "Gas-oil ratio")
@@ -149,11 +170,14 @@ def gor(months: Months) -> str:
 def cgr(months: Months) -> str:
     """Condensate-gas ratio.
 
-    Formula: (liquids - oil) / gas, where the feed says that its liquids include condensate.
-    Null: where the feed does not say so, where one of them is null, or gas is 0.
-    Source: none; the rule is ours.
+    Formula: (liquids - oil) / gas, over the records of feeds that say that their liquids are oil and condensate.
+    Null: where no feed says so, where no record has both liquids and oil, or gas is null or 0.
+    Source: a rule of wellprod; the feed's profile says liquids_include_oil and liquids_include_condensate.
     """
-    return "NULL::DOUBLE"
+    has = f"FILTER ({months.has_condensate()})"
+    condensate = months.sum("condensate", f"sum({RATES['liquids']} - {RATES['oil']}) {has}")
+    gas = months.sum("gas_with_condensate", f"sum({RATES['gas']}) {has}")
+    return over(f"1000 * {condensate}", gas)
 
 
 @measure(unit.FRACTION, "Water cut")
@@ -203,9 +227,9 @@ def months_on_production(months: Months) -> str:
     return f"CASE WHEN month >= {first} THEN date_diff('month', {first}, month) + 1 END"
 
 
-oil_mom, gas_mom, water_mom, boe_mom = of_phases(_mom, "{}_mom", "{} against the month before", _MAIN)
-oil_yoy, gas_yoy, water_yoy, boe_yoy = of_phases(_yoy, "{}_yoy", "{} against the year before", _MAIN)
-oil_share, gas_share, water_share, boe_share = of_phases(_share, "{}_share", "share of {}", _MAIN)
+oil_mom, gas_mom, water_mom, boe_mom = of_phases(_mom, "{}_mom", "{} against the month before", _FRACTIONS)
+oil_yoy, gas_yoy, water_yoy, boe_yoy = of_phases(_yoy, "{}_yoy", "{} against the year before", _FRACTIONS)
+oil_share, gas_share, water_share, boe_share = of_phases(_share, "{}_share", "share of {}", _FRACTIONS)
 
 
 @measure(unit.COUNT, "Wells")
@@ -214,35 +238,32 @@ def wells(months: Months) -> str:
 
     Formula: count of wells; a well of two fields counts once.
     Null: never.
-    Source: none; the rule is ours.
+    Source: a rule of wellprod.
     """
-    return months.wells()
+    return months.wells("held")
 
 
 @measure(unit.COUNT, "Wells on production")
 def wells_on(months: Months) -> str:
     """Wells that produced in the month.
 
-    Formula: count of wells with oil or gas > 0.
+    Formula: count of wells with a record of oil or gas > 0.
     Null: never.
-    Source: none; the rule is ours.
+    Source: a rule of wellprod.
     """
-    return months.wells(_ON)
-
-
-EXPECTED_AFTER_MONTHS = 3
-"""For so many months after its last record a well is still expected to report."""
+    return months.wells("producing")
 
 
 @measure(unit.COUNT, "Wells expected")
 def wells_expected(months: Months) -> str:
     """Wells that were expected to report.
 
-    Formula: count of wells with a record in the month or in one of the 3 months before, until their data source ends.
+    Formula: count of wells with a record in the month or in one of the 3 months before, up to the last month of their
+    data source.
     Null: never.
-    Source: none; the rule is ours.
+    Source: a rule of wellprod.
     """
-    return " + ".join([months.wells(), *(months.silent(past) for past in range(1, EXPECTED_AFTER_MONTHS + 1))])
+    return months.wells("expected")
 
 
 @measure(unit.FRACTION, "Completeness")
@@ -251,12 +272,14 @@ def completeness(months: Months) -> str:
 
     Formula: wells / wells expected.
     Null: never.
-    Source: none; the rule is ours.
+    Source: a rule of wellprod.
     """
-    return f"{months.wells()} / ({wells_expected.sql(months)})"
+    return f"{months.wells('held')} / {months.wells('expected')}"
 
 
-oil_nulls, gas_nulls, liquids_nulls, water_nulls = of_phases(_nulls, "{}_nulls", "records without {}", _COUNTS)
-cum_oil_nulls, cum_gas_nulls, cum_liquids_nulls, cum_water_nulls = of_phases(
-    _cumulative_nulls, "cum_{}_nulls", "months that the cumulative {} lacks", _COUNTS
+oil_nulls, gas_nulls, liquids_nulls, water_nulls, boe_nulls = of_phases(
+    _nulls, "{}_nulls", "records without {}", _COUNTS
+)
+cum_oil_nulls, cum_gas_nulls, cum_liquids_nulls, cum_water_nulls, cum_boe_nulls = of_phases(
+    _cumulative_nulls, "cum_{}_nulls", "months that cumulative {} lacks", _COUNTS
 )

@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from wellprod.analysis.measures.keys import By
 from wellprod.analysis.measures.months import Months, Phase, Sql
+from wellprod.analysis.measures.owners import By
 from wellprod.analysis.measures.table import tabulate
 from wellprod.analysis.measures.units import Quantity, Units
 from wellprod.analysis.selection import Selection
@@ -55,7 +55,7 @@ class Measure:
     stem: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "__doc__", f"{self.title}.\n\n{self.about}")
+        object.__setattr__(self, "__doc__", self.about)
 
     def __call__(
         self,
@@ -80,14 +80,14 @@ class Measure:
     @property
     def told(self) -> dict[str, str]:
         """What it says, and its `Formula`, `Null` rule and `Source`, each on its own."""
-        first, *parts = _PARTS.split(self.about)
-        return {"": first, **dict(zip(parts[::2], parts[1::2], strict=True))} | {}
+        first, *parts = (" ".join(part.split()) for part in _PARTS.split(self.about))
+        return {"": first, **dict(zip(parts[::2], parts[1::2], strict=True))}
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, as `wellprod measures --list --json` prints it."""
         systems: tuple[Units, ...] = ("oilfield", "metric")
         columns = {units: {"column": self.column(units), "unit": self.unit(units)} for units in systems}
-        said = {name.lower() or "about": text.strip() for name, text in self.told.items()}
+        said = {name.lower() or "about": text for name, text in self.told.items()}
         return {"name": self.name, "title": self.title, **columns, **said}
 
 
@@ -95,12 +95,12 @@ MEASURES: dict[str, Measure] = {}
 """Every measure by its name."""
 
 
-def measure(quantity: Quantity, title: str) -> Callable[[Sql], Measure]:
+def measure(quantity: Quantity, title: str, stem: str = "") -> Callable[[Sql], Measure]:
     """Make a measure of the function that gives its SQL: its name and docstring are the measure's."""
 
     def made(function: Sql) -> Measure:
-        name = getattr(function, "__name__")  # noqa: B009
-        return _kept(Measure(name, title, quantity, function, cleandoc(function.__doc__ or "")))
+        name: str = getattr(function, "__name__")  # noqa: B009 a plain callable need not have one, to mypy
+        return _kept(Measure(name, title, quantity, function, cleandoc(function.__doc__ or ""), stem))
 
     return made
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from wellprod.analysis import charts
 from wellprod.analysis.production import FieldProduction, Totals, WellProduction
 from wellprod.export.formats.base import ExportData
-from wellprod.export.formats.paper import UNKNOWN, Column, Paper, paper
+from wellprod.paper import UNKNOWN, Column, Paper, paper
 from wellprod.text import number
 
 _NULL = "–"

@@ -4,6 +4,7 @@
   const PAGES = [
     ["import", "Import production", "Bring in the monthly feed or a file", "M12 3v11m-4-4 4 4 4-4M4 17v3h16v-3"],
     ["status", "Production status", "What is stored, running and done", "M4 20h16M7 20v-6m5 6V6m5 14v-9"],
+    ["explore", "Explore production", "See fields and wells as charts and figures", "M4 4v16h16M7 15l4-5 3 3 5-7"],
     ["download", "Download production", "Take figures away as a file", "M6 3h8l4 4v14H6zM12 9v8m-3-3 3 3 3-3"],
   ];
 

@@ -1,5 +1,5 @@
 // What a page of wellprod does beside its widgets: it asks for them as they are once it has them, notices when its
-// kernel is gone, and sends chosen files.
+// kernel is gone, sends chosen files, and keeps its choice in its address.
 (() => {
   "use strict";
   const configuration = document.getElementById("jupyter-config-data");
@@ -175,6 +175,17 @@
       field.focus();
     }
   });
+
+  // The address. A page whose choice is in its address says the query of it in [data-wellprod-query]; what the address
+  // says is then kept the same, without a step back to each choice.
+  let query;
+  new MutationObserver(() => {
+    const place = document.querySelector("[data-wellprod-query]");
+    if (!place || place.dataset.wellprodQuery === query) return;
+    query = place.dataset.wellprodQuery;
+    addressIn(place.querySelector("[data-wellprod-address]"));
+    history.replaceState(history.state, "", location.pathname + (query ? `?${query}` : ""));
+  }).observe(document.getElementById("wp-cells") ?? document.body, { childList: true, subtree: true });
 
   document.addEventListener("change", (event) => {
     if (event.target.matches?.('input[type="file"][data-wellprod-upload]')) send(event.target);
