@@ -295,7 +295,7 @@ some_records = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(records=some_records, by=st.sampled_from(["all", "field", "well"]))
 def test_nulls_zeros_gaps_and_wells_of_two_fields(records: list[Record], by: By) -> None:
     """Whatever is null, zero, missing, or of a well in two fields: each figure is the plain one, and finite."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any, Protocol, get_args
 
 import polars as pl
 
-from wellprod.analysis.identity import same_codes
+from wellprod.analysis.measures.counts import counts_of_wells
 from wellprod.analysis.measures.months import Months, Sql, number
 from wellprod.analysis.measures.owners import KEYS, By, Largest, owners_of
 from wellprod.analysis.measures.units import Quantity, Units
@@ -18,10 +17,6 @@ from wellprod.errors import UsageError
 from wellprod.feed.units import BOE_RULES
 from wellprod.store import Reading
 from wellprod.text import nearest
-
-EXPECTED_AFTER_MONTHS = 3
-"""For so many months after a record a well is still expected to report."""
-
 
 _TOLD = (
     " LEFT JOIN (SELECT data_source, liquids_include_oil AND liquids_include_condensate AS has_condensate"
@@ -78,12 +73,10 @@ def tabulate(
         parameters += condition[1]
         joined += " JOIN totals USING (month)"
     if months.counts_wells:
-        first, last = reading.table("SELECT min(production_period), max(production_period) FROM production").row(0)
-        same = same_codes(reading, "well")
-        if not same.is_empty():
-            frames["same_wells"] = same
-        query += f", {_wells(records, first, last, renamed=not same.is_empty())}"
+        wells, more = counts_of_wells(reading, records)
+        query += f", {wells}"
         parameters += values
+        frames |= more
         joined += " JOIN wells USING (owner, month)"
     query += f", measures AS (SELECT owner, month, {figures} FROM months{joined}) SELECT * FROM measures"
     if months.looks_back:
@@ -121,31 +114,3 @@ def _in(units: Units, column: Column, months: Months) -> str:
     factor = column.quantity.times(units)
     sql = column.sql(months)
     return sql if factor == 1 else f"({sql}) * {number(factor)}"
-
-
-def _wells(records: str, first: date | None, last: date | None, *, renamed: bool) -> str:
-    """Give the SQL of the counts of wells: the months of a well are the bits of one value, so that none is sorted."""
-    start, end = first or date(1970, 1, 1), last or date(1970, 1, 1)
-    bits = 12 * (end.year - start.year) + end.month - start.month
-    held = f"bitstring_agg(place, 0, {bits})"
-    well, same = ("coalesce(into_code, well_code)", "LEFT JOIN same_wells") if renamed else ("well_code", "")
-    on = " ON same_wells.data_source = records.data_source AND code = well_code" if renamed else ""
-    past = " | ".join(["held", *(f"(held >> {months})" for months in range(1, EXPECTED_AFTER_MONTHS + 1))])
-    place = f"date_diff('month', DATE '{start}', production_period)::INTEGER"
-    return (
-        f"places AS (SELECT records.*, {well} AS well, {place} AS place FROM ({records}) AS records {same}{on}),"
-        " ends AS (SELECT data_source, max(production_period) AS last_month FROM production GROUP BY data_source),"
-        f" bits AS (SELECT owner, data_source, well, {held} AS held, {held} FILTER (oil_production_kbd > 0 OR"
-        " gas_production_mmcfd > 0) AS producing, min(place) AS first, max(place) AS last"
-        " FROM places GROUP BY owner, data_source, well),"
-        f" shifted AS MATERIALIZED (SELECT owner, held, producing, {past} AS expected, last, range(first, least(last +"
-        f" {EXPECTED_AFTER_MONTHS}, date_diff('month', DATE '{start}', last_month)) + 1) AS places"
-        " FROM bits JOIN ends USING (data_source)),"
-        " each AS (SELECT owner, held, producing, expected, last, unnest(places)::INTEGER AS place FROM shifted),"
-        " counts AS (SELECT owner, place, sum(get_bit(held, place))::BIGINT AS wells_held,"
-        " coalesce(sum(get_bit(producing, place)), 0)::BIGINT AS wells_producing,"
-        " sum(get_bit(expected, place))::BIGINT AS wells_expected,"
-        " sum((place <= last)::INTEGER - get_bit(held, place)) AS missing FROM each GROUP BY owner, place),"
-        f" wells AS (SELECT *, (DATE '{start}' + to_months(place))::DATE AS month,"
-        " sum(missing) OVER (PARTITION BY owner ORDER BY place)::BIGINT AS wells_missing FROM counts)"
-    )
