@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 import re
 import threading
 from pathlib import Path
@@ -27,6 +28,8 @@ from wellprod.ingest import ImportRequest, start_import
 from wellprod.pages.address import LONGEST_QUERY, read_address, write_address
 from wellprod.pages.asking import Asking
 from wellprod.pages.lookform import allowed
+from wellprod.pages.seeing import see
+from wellprod.pages.views import VIEWS, Look
 from wellprod.store import Reading, Store
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -74,6 +77,18 @@ def test_an_address_has_an_end() -> None:
     with pytest.raises(SelectionError, match="Save the selection under a name"):
         write_address(Selection(wells=many), {})
     assert len(write_address(Selection(wells=many, name="Many"), {})) < LONGEST_QUERY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_reaches_the_page_is_small(tmp_path: Path, view: str) -> None:
+    """Of 5,000 wells over 12 months each view gives the page a bounded table and chart."""
+    fill(tmp_path / "store.duckdb", 60_000)
+    with Store(tmp_path / "store.duckdb").read() as reading:
+        seen = see(reading, Selection(), Look(view=view, by="well"))
+    assert seen.table.height <= 1000
+    assert len(json.dumps(seen.draw().to_dict())) < 300_000
+    assert len(seen.wells) == (12 if view == "decline" else 0)
 
 
 @pytest.mark.slow

@@ -97,7 +97,8 @@ def decline_facts(found: WellDecline, measure: str, units: Units) -> dict[str, s
             "Decline": f"{found.row['di_secant_effective']:.0%} in the first year (secant), b {fit.decline.b:.2f}",
             "Remaining": as_told(volume, found.forecast.remaining, units),
             "EUR": as_told(volume, found.forecast.eur, units),
-            "Limit": found.forecast.limit,
+            "Limit": f"{as_told(measure, found.forecast.limit_rate, units)}, at most to {found.forecast.until:%Y-%m}"
+            f"; Dmin {fit.decline.dmin:g} a year",
         }
     if found.backtest:
         trusted = {True: "can be trusted", False: "not to be trusted", None: "cannot be told"}[found.backtest.trusted]

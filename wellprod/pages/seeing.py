@@ -13,11 +13,12 @@ from wellprod.analysis import charts
 from wellprod.analysis.charts.look import draw_on_page, nothing
 from wellprod.analysis.measures import MEASURES, table, top
 from wellprod.analysis.selection import Selection
+from wellprod.analysis.typewell import normalised_wells, type_well
 from wellprod.pages.declining import Well, decline_facts, decline_months, decline_of, in_newest_month, largest_wells
 from wellprod.pages.views import Look
 from wellprod.store import Reading
 
-_BANDS, _BARS, _LISTED = 8, 15, 1000
+_BANDS, _BARS, _LISTED, _SAMPLED = 8, 15, 1000, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,12 @@ def _wor(reading: Reading, selection: Selection, look: Look) -> Seen:
     return Seen(found, lambda: charts.wor_cumulative(found, look.units))
 
 
+def _typewells(reading: Reading, selection: Selection, look: Look) -> Seen:
+    curve = type_well(reading, selection, look.measure, units=look.units, boe=look.boe)
+    wells = normalised_wells(reading, selection, look.measure, units=look.units, boe=look.boe, at_most=_SAMPLED)
+    return Seen(curve, lambda: charts.type_well(curve, wells, look.units, measure=look.measure, log=look.log))
+
+
 def _decline(reading: Reading, selection: Selection, look: Look) -> Seen:
     found = decline_of(reading, selection, look.measure, look.units)
     if found is None:
@@ -118,5 +125,6 @@ _SEE: Mapping[str, Callable[[Reading, Selection, Look], Seen]] = {
     "ranked": _ranked,
     "cumulative": _cumulative,
     "wor": _wor,
+    "typewells": _typewells,
     "decline": _decline,
 }

@@ -81,6 +81,13 @@ VIEWS: Mapping[str, View] = {
         "WOR against cumulative oil",
         "Late in a waterflood the logarithm of the water-oil ratio + 1 becomes a straight line.",
     ),
+    "typewells": View(
+        "Type wells",
+        "The wells by months on production, from the first with oil or gas: P10, P50 and P90 of those that came so "
+        "far, a sample of the wells, and how many they are. Where poor wells end the percentiles rise.",
+        measures=(*_RATES, *(f"cum_{phase}" for phase in _PHASES)),
+        has_log=True,
+    ),
     "decline": View(
         "Decline and forecast of a well",
         "An Arps decline, fitted to the whole history up to the last month, how it goes on to its economic limit, and "
