@@ -59,11 +59,12 @@ class Lab:
 
 def until(look: Callable[[], Found | None], seconds: float = 60.0, what: str = "what the test waits for") -> Found:
     """Look until something is found, and give it; fail when the time is up."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.01
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.05)
     raise AssertionError(f"not within {seconds:g} s: {what}")
 
 

@@ -22,6 +22,7 @@ from wellprod.settings import Settings
 from wellprod.store import Store
 
 from .conftest import ANP_WELLS, CommandLine
+from .lab import until
 from .scripted import Reply, record, scripted_feed
 from .test_import import frame_of
 from .test_store import held_by_another_process
@@ -100,8 +101,7 @@ def test_a_running_import_is_cancelled_from_another_process(run: CommandLine, se
     with running(create_app(frame_of([record(n) for n in range(3000)]), delay_seconds=0.05)) as url:
         process = run.started("import", url, "--page-size", "10", WELLPROD_GROUP_RECORDS="10")
         ledger = Ledger(settings.jobs_path)
-        while (job := ledger.running_import()) is None or not job.progress:
-            assert process.poll() is None
+        job = until(lambda: next((job for job in ledger.active_jobs() if job.progress), None))
         assert run.apart("jobs", "cancel", job.job_id).returncode == 0
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 1

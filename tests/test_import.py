@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
 
 from .conftest import ANP_WELLS, CommandLine
+from .lab import until
 from .scripted import Asked, Reply, record, scripted_feed
 
 PAGING: tuple[Literal["server", "skip"], ...] = ("server", "skip")
@@ -518,11 +520,9 @@ def test_a_killed_import_goes_on_after_its_last_commit(
     with running(create_app(frame_of(anp_records))) as url:
         process = run.started("import", url, "--page-size", "100", "--paging", paging, **small)
         ledger, kills, job_id = Ledger(settings.jobs_path), 0, ""
-        while kills < 5:
-            wanted = chance.randint(200, 900)
-            before = _records_so_far(settings)
-            while process.poll() is None and _records_so_far(settings) < before + wanted:
-                pass
+        while kills < 4:
+            goal = _records_so_far(settings) + chance.randint(200, 900)
+            until(partial(_is_past, goal, settings, process))
             if process.poll() is not None:
                 break
             process.kill()
@@ -549,14 +549,18 @@ def _records_so_far(settings: Settings) -> int:
     return int((jobs[0].progress or {}).get("records_processed", 0)) if jobs else 0
 
 
+def _is_past(goal: int, settings: Settings, process: subprocess.Popen[str]) -> bool:
+    """Tell whether so many records are stored, or the process has ended."""
+    return process.poll() is not None or _records_so_far(settings) >= goal
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_in_order(settings: Settings, run: CommandLine, number: signal.Signals, code: int) -> None:
     """Ctrl-C and SIGTERM keep what was read, say how to go on, and exit with 128 and the signal."""
     with running(create_app(frame_of([record(n) for n in range(5000)]), delay_seconds=0.05)) as url:
         process = run.started("import", url, "--page-size", "10", WELLPROD_GROUP_RECORDS="20")
-        while _records_so_far(settings) < 40:
-            assert process.poll() is None
+        until(lambda: _records_so_far(settings) >= 40)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
         assert process.returncode == code

@@ -25,6 +25,7 @@ from wellprod.reports.files import prune, reserve
 from wellprod.settings import Settings
 
 from .conftest import CommandLine
+from .lab import until
 from .scripted import record, serving
 from .test_import import frame_of, tuned
 
@@ -293,8 +294,7 @@ def test_a_stopped_report_leaves_a_whole_import_and_no_kernel(run: CommandLine, 
             WELLPROD_GROUP_RECORDS="10",
         )
         ledger = Ledger(settings.jobs_path)
-        while (job := ledger.running_import()) is None or not job.progress:
-            assert process.poll() is None
+        job = until(lambda: next((job for job in ledger.active_jobs() if job.progress), None))
         kernels = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
