@@ -24,7 +24,7 @@ EXPECTED_AFTER_MONTHS = 3
 
 
 _TOLD = (
-    " LEFT JOIN (SELECT data_source, liquids_include_oil AND liquids_include_condensate AS has_condensate"
+    " LEFT JOIN (SELECT data_source, liquids_include_oil AS has_oil, liquids_include_condensate AS has_condensate"
     " FROM data_sources) USING (data_source)"
 )
 
