@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     api_allowed_origins: Names = Field(
         (), description="Origins of web pages that may call the REST API: `https://host:port`, comma between them"
     )
-    reports_kept: int = Field(24, ge=1, description="Runs of each report to keep, notebook and HTML; older ones go")
+    reports_kept: int = Field(24, ge=1, description="Runs of each report to keep, with HTML and PDF; older ones go")
     report_notify: SecretStr | None = Field(
         None, description="Where to send a message about a report: Apprise addresses, comma between them"
     )
