@@ -70,6 +70,8 @@ def test_people_get_a_table_that_says_what_is_lacking(run: CommandLine) -> None:
     assert result.returncode == 0 and "(kbd)" in result.stdout and "(kbbl)" in result.stdout
     assert [line.split()[:2] for line in lines if "2024-02" in line] == [["North", "2"]]
     assert "Cum oil lacks the figures of 1 well-month that was not reported." in " ".join(result.stderr.split())
+    both = run("measures", "--by", "well", "--measure", "cum_liquids")
+    assert "lacks the figures of 6 well-months that were not reported." in " ".join(both.stderr.split())
     empty = run("measures", "--from", "2030-01")
     assert (empty.returncode, empty.stdout) == (0, "") and "No record is in this selection" in empty.stderr
 

@@ -279,6 +279,19 @@ def test_a_selection_ends_the_history_and_never_shortens_it(reading: Reading) ->
         declines(reading, phase="water")  # type: ignore[arg-type]
 
 
+def test_a_well_is_judged_alike_alone_and_among_others(tmp_path: Path) -> None:
+    """One that stopped before the end of its data source is silent, whichever wells are selected."""
+    store_of(tmp_path / "wells.duckdb", known_wells(2, (48, 60), seed=7))
+    with Store(tmp_path / "wells.duckdb").write() as writing:
+        writing.connection.execute("DELETE FROM production WHERE well_code = 1 AND production_period > '2022-12-01'")
+    with Store(tmp_path / "wells.duckdb").read() as reading:
+        every = declines(reading)
+        alone = declines(reading, Selection(wells=("1",)))
+        one = decline(reading, Selection(wells=("1",)))
+    assert alone.equals(every.filter(pl.col("well_code") == 1))
+    assert "since 2022-12, 17 months before" in one.fit.reason and one.fit.is_silent and one.forecast is None
+
+
 @pytest.mark.slow
 def test_processes_give_what_one_gives_also_from_a_thread(reading: Reading) -> None:
     """The rows are the same and in order; what the progress raises ends the work."""

@@ -71,6 +71,18 @@ def test_what_is_wrong_in_an_address_is_told(query: str, told: str, tmp_path: Pa
     assert asked.selection.fields == ("Tupi",)
 
 
+def test_volumes_are_ranked_over_all_months_that_are_chosen(tmp_path: Path) -> None:
+    """Of groups too; any other measure is that of the newest month."""
+    fill(tmp_path / "wells_production.duckdb", 10_000)
+    (tmp_path / "groups.toml").write_text('[groups.Own]\nwells = ["1"]\n')
+    with Store(tmp_path / "wells_production.duckdb").read() as reading:
+        by_view = {
+            measure: see(reading, Selection(), Look("ranked", measure, by="group")).table["month"].n_unique()
+            for measure in ("oil_volume", "oil_rate")
+        }
+    assert by_view == {"oil_volume": 2, "oil_rate": 1}
+
+
 def test_an_address_has_an_end() -> None:
     """What no program takes is refused with what to do in its place; a saved selection fits, whatever it holds."""
     many = tuple(f"Well {number}" for number in range(1000))

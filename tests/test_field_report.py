@@ -14,6 +14,7 @@ import pytest
 
 from wellprod.analysis.field.report import FieldReport, Shown, field_report
 from wellprod.analysis.field.words import headline, spoken
+from wellprod.analysis.measures import table
 from wellprod.analysis.selection import Selection
 from wellprod.errors import NotThere, SelectionError, UsageError, WellprodError
 from wellprod.jobs import Status
@@ -114,6 +115,29 @@ def test_restatements_are_told_in_the_units_of_the_report(tmp_path: Path) -> Non
     report = told(store, "1", units="metric")
     assert "0.159" in report.restatements.html and "0.318" in report.restatements.html
     assert "as known" in json.dumps(report.bridge_chart.to_dict())
+    assert "in February as it was then known" in report.headline.html
+    assert "as it was then known" not in FieldReport(before.facts).headline.html
+
+
+def test_oil_equivalent_is_bridged_where_its_measure_is_there(tmp_path: Path) -> None:
+    """Of a field whose gas is not reported it would be its oil under another name."""
+    store = Store(tmp_path / "wells_production.duckdb")
+    merged(store, [month(1, each, 1.0) for each in ("2024-02", "2024-03")])
+    merged(store, [month(2, each, 1.0, field_code=2, gas_production_mmcfd=6.0) for each in ("2024-02", "2024-03")])
+    with store.read() as reading:
+        of_oil, of_both = (field_report(reading, field).facts for field in ("1", "2"))
+    assert set(of_oil.bridges) == {"oil"} and set(of_both.bridges) == {"oil", "gas", "boe"}
+    assert of_both.bridges["boe"].end == pytest.approx(of_both.figures["boe_volume"].now)
+
+
+def test_a_field_has_one_title_everywhere(tmp_path: Path) -> None:
+    """That of groups.toml, also where it names the field by its code alone."""
+    store = Store(tmp_path / "wells_production.duckdb")
+    merged(store, [month(1, "2024-02", 1.0)])
+    (tmp_path / "groups.toml").write_text('[fields]\nHouse = ["1"]\n')
+    with store.read() as reading:
+        by_field = table(reading, measures=("oil_rate",), by="field")
+        assert field_report(reading, "Home").facts.about.title == by_field["field"][0] == "House"
 
 
 # What it may be asked for
@@ -249,6 +273,16 @@ def test_wrong_use_for_many_is_told_before_a_kernel_starts(three: Settings) -> N
             run_reports(name, given, chosen, three)
         assert says in str(refused.value)
     assert not three.reports_path.exists()
+
+
+def test_fields_of_one_name_are_told_apart(three: Settings) -> None:
+    """By their codes, so that each has its own line and its own error; none begins once the stop is asked for."""
+    merged(Store(three.store_path), [month(4, "2024-03", 1.0, field_code=4, _field_name="Home")])
+    stop = StopReport()
+    stop.ask()
+    assert run_reports("own", {}, Selection(), three, stop=stop).not_begun == (
+        *("Home (1)", "Zwei/Drei", "Old", "Home (4)"),
+    )
 
 
 @pytest.mark.slow

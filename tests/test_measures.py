@@ -135,18 +135,21 @@ def test_oil_equivalents_by_rule(rule: str, mscf: float) -> None:
 
 
 def test_condensate_where_the_feed_says_so() -> None:
-    """Liquids less oil over the gas of feeds whose liquids are oil and condensate; null for others."""
+    """Liquids, less the oil in them, over the gas of feeds whose liquids include condensate; null for others."""
     rows = [
         record(1, oil=1.0, liquids=1.5, gas=10.0, source="A"),
         record(2, oil=1.0, liquids=9.0, gas=10.0, source="B"),
+        record(3, oil=None, liquids=0.3, gas=10.0, source="C"),
     ]
     with held(*rows) as reading:
         assert only(table(reading, measures=["cgr"]))["cgr_bbl_per_mmscf"] is None
-        told = "(source, 'own', 'calendar-day rate', TRUE, source = 'A', uuid(), now()::TIMESTAMP)"
-        reading.connection.execute(f"INSERT INTO data_sources SELECT {told[1:-1]} FROM (VALUES ('A'), ('B')) t(source)")
-        assert only(table(reading, measures=["cgr"]))["cgr_bbl_per_mmscf"] == pytest.approx(50.0)
+        told = "source, 'own', 'calendar-day rate', source <> 'C', source <> 'B', uuid(), now()::TIMESTAMP"
+        reading.connection.execute(
+            f"INSERT INTO data_sources SELECT {told} FROM (VALUES ('A'), ('B'), ('C')) t(source)"
+        )
+        assert only(table(reading, measures=["cgr"]))["cgr_bbl_per_mmscf"] == pytest.approx(40.0)
         by_well = table(reading, measures=["cgr"], by="well", units="metric")["cgr_sm3_per_mmsm3"].to_list()
-    assert by_well == [pytest.approx(50 * 5.614583333333333), None]
+    assert by_well == [pytest.approx(50 * 5.614583333333333), None, pytest.approx(30 * 5.614583333333333)]
 
 
 # A plain computation -------------------------------------------------------------------------------------------------

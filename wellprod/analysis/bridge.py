@@ -70,7 +70,8 @@ class Bridge:
         The first days of the two months.
     start, end
         The volume of the month before as it was known when this month first came, and that of this month; None where
-        no well reported one, which counts as zero in the change.
+        no well reported one, which counts as zero in the change. Of boe, what was reported of oil and gas, though the
+        measure `boe_volume` has none where one of the two is lacking altogether.
     known_at
         When the import began that first brought a record of this month (UTC); None where there is none.
     wells
@@ -101,6 +102,11 @@ class Bridge:
                 rows.append((part.name, part.title, fsum(volumes), volumes.len(), part.formula))
         names = {"part": pl.String, "title": pl.String, "volume": pl.Float64, "wells": pl.Int64, "formula": pl.String}
         return pl.DataFrame(rows, schema=names, orient="row")
+
+    @property
+    def is_restated(self) -> bool:
+        """Whether the month before has changed since it was as `start` has it."""
+        return not self.wells.filter(part="restated").is_empty()
 
     @property
     def without_days(self) -> int:

@@ -14,7 +14,7 @@ import polars as pl
 from wellprod.analysis.measures import MEASURES, Units
 from wellprod.analysis.measures.months import Months, number
 from wellprod.analysis.measures.owners import owners_of
-from wellprod.analysis.measures.table import monthly_sums
+from wellprod.analysis.measures.table import check, monthly_sums
 from wellprod.analysis.selection import Selection
 from wellprod.errors import UsageError
 from wellprod.feed.units import BOE_RULES
@@ -140,8 +140,7 @@ def _normalised(
         ("system of units", units, get_args(Units)),
         ("rule of oil equivalents", boe, BOE_RULES),
     ):
-        if given not in known:
-            raise UsageError(f"There is no {kind} {given!r}.", next=f"Take one of {', '.join(known)}.")
+        check(kind, given, known)
     selection = selection or Selection()
     owners = owners_of(reading, selection, "well")
     months = Months(BOE_RULES[boe].mscf)

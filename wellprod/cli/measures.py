@@ -19,6 +19,7 @@ from wellprod.cli.options import (
     read_selection,
     read_settings,
 )
+from wellprod.text import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from wellprod.analysis.selection import Selection
-from wellprod.text import number
 
 commands = typer.Typer()
 
@@ -52,7 +52,7 @@ def measures(
     as_json: AsJson = False,
 ) -> int:
     """Print measures month by month: volumes, rates, ratios, cumulatives, changes, shares, counts of wells."""
-    from wellprod.analysis.measures import BOE_RULES, MEASURES, table
+    from wellprod.analysis.measures import BOE_RULES, KEYS, MEASURES, table
     from wellprod.store import Store
 
     settings = read_settings()
@@ -72,7 +72,7 @@ def measures(
     else:
         codes = ("data_source", "field_code", "well_code")
         screen.show_table(_title(chosen), found.drop(*(set(lacks) - set(names)), *codes, strict=False))
-        screen.say(" ".join([*_lacking(found, lacks), *([f"{BOE_RULES[boe]}."] if _has_boe(names) else [])]))
+        screen.say(" ".join([*_lacking(found, lacks, KEYS[by]), *([f"{BOE_RULES[boe]}."] if _has_boe(names) else [])]))
     return 0
 
 
@@ -80,9 +80,10 @@ def _title(chosen: Selection) -> str:
     return " · ".join(text for name, text in chosen.as_pairs().items() if text != "all" and name != "Description")
 
 
-def _lacking(found: pl.DataFrame, lacks: Sequence[str]) -> list[str]:
-    """Say what cumulatives lack: a null month adds nothing to them."""
-    months = {name: found[name].max() for name in lacks}
+def _lacking(found: pl.DataFrame, lacks: Sequence[str], key: Sequence[str]) -> list[str]:
+    """Say what cumulatives lack: a null month adds nothing to them. Each owner's last month has its count."""
+    last = found.group_by(key).last() if key else found.tail(1)
+    months = {name: last[name].sum() for name in lacks}
     return [
         f"{name.removesuffix('_nulls').replace('_', ' ').capitalize()} lacks the figures of {number(count)}"
         f" well-month{'' if count == 1 else 's'} that {'was' if count == 1 else 'were'} not reported."

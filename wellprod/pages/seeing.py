@@ -77,8 +77,11 @@ def _stacked(reading: Reading, selection: Selection, look: Look) -> Seen:
 
 def _ranked(reading: Reading, selection: Selection, look: Look) -> Seen:
     """Ask for the largest: of volumes over all months, of what does not add up over months in the newest one."""
-    if look.measure.endswith("_volume") and look.by in ("field", "well"):
-        found = top(reading, selection, look.measure, _BARS, by=look.by, units=look.units, boe=look.boe)
+    if look.measure.endswith("_volume"):
+        if look.by in ("field", "well"):
+            found = top(reading, selection, look.measure, _BARS, by=look.by, units=look.units, boe=look.boe)
+        else:
+            found = table(reading, selection, (look.measure,), by=look.by, units=look.units, boe=look.boe)
         return Seen(found, lambda: charts.ranked(found, look.units, measure=look.measure, top=_BARS))
     newest = in_newest_month(reading, selection, look.measure)
     every = table(reading, newest, (look.measure,), by=look.by, units=look.units, boe=look.boe)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -127,7 +128,8 @@ def run_reports(
             while waiting and len(running) < at_once and not stop.is_asked:
                 field, values = waiting.popleft()
                 running.start(field, (name, values, settings, pdf))
-            running.wait()
+            if running:
+                running.wait()
     finally:
         running.kill()
     reports = sorted(running.reports, key=lambda report: str(report.field))
@@ -153,10 +155,10 @@ class _Running:
         self.watch.began(field)
         ours, theirs = Pipe()
         process = get_context("spawn").Process(target=run_alone, args=(theirs, *asked), name=f"report of {field}")
+        ends = ExitStack()
+        ends.enter_context(self.stop.telling(partial(_tell, ours)))  # before it starts: the pipe keeps what is told
         process.start()
         theirs.close()
-        ends = ExitStack()
-        ends.enter_context(self.stop.telling(ours.send))
         self._processes[ours] = (field, process, ends)
 
     def wait(self) -> None:
@@ -180,7 +182,7 @@ class _Running:
             process.join()
             connection.close()
         if isinstance(told, ReportResult):
-            self.reports.append(told)
+            self.reports.append(replace(told, field=field))
         else:
             self.failures[field] = told
         self.watch.ended(field, told.error if isinstance(told, ReportResult) else told)
@@ -205,6 +207,11 @@ def run_alone(connection: Connection, name: str, values: Mapping[str, Any], sett
             get_logger().exception("report_broke")
         told = _as_told(problem)
     connection.send(told)
+
+
+def _tell(connection: Connection, signal_asked: int | None) -> None:
+    with suppress(OSError):  # it has just ended
+        connection.send(signal_asked)
 
 
 def _listen(connection: Connection, stop: StopReport) -> None:
@@ -233,7 +240,7 @@ def _as_told(problem: Exception) -> dict[str, Any]:
 def _plan(
     name: str, parameters: Mapping[str, Any], selection: Selection, settings: Settings
 ) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, str]]:
-    """Give each field's title with the values of its report, and why others are left out."""
+    """Give each field's title, with its code where several bear it, and its values; and why others are left out."""
     report = find_report(name, settings)
     if "field" not in {parameter.name for parameter in report.parameters}:
         raise UsageError(f"The report {name} takes no field.", next="Run it once: leave out --each-field.")
@@ -255,6 +262,8 @@ def _plan(
             refusal, left_out[field] = error, error.message
         else:
             plan.append((subject.title if subject else field, values))
+    titles = Counter(title for title, _ in plan)
+    plan = [(f"{title} ({values['field']})" if titles[title] > 1 else title, values) for title, values in plan]
     if not plan:
         raise refusal or UsageError("The selection has no field.", next="Give other fields or months.")
     return plan, left_out

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from wellprod.analysis.decline.history import HIDDEN_MONTHS, Assumptions, History, as_date
+from wellprod.analysis.decline.history import HIDDEN_MONTHS, Assumptions, History
 from wellprod.analysis.decline.processes import OnProgress, here, in_processes
 from wellprod.analysis.decline.well import Columns, Key, Task, WellDecline, well_decline
 from wellprod.analysis.measures import MEASURES, Units, table
@@ -105,30 +105,34 @@ def decline(
     if len(wells) != 1:
         raise UsageError(f"The selection has {len(wells)} wells, not one.", next="Select one well, by name or code.")
     ((key, history),) = wells
-    return well_decline(key, _columns(phase, units), history, _limited(assumed, phase, units), as_of, hidden_months)
+    columns, assumed = _columns(phase, units), _limited(assumed, phase, units)
+    return well_decline(key, columns, history, assumed, as_of[key[0]], hidden_months)
 
 
 def _histories(
     reading: Reading, selection: Selection | None, phase: DecliningPhase, units: Units
-) -> tuple[list[tuple[Key, History]], date]:
-    """Give each well with its history, and the last month of them all."""
+) -> tuple[list[tuple[Key, History]], dict[str, date]]:
+    """Give each well with its history, and the last month of each data source, whichever wells are selected."""
     taken = replace(selection or Selection(), first_month=None)
     rate = MEASURES[f"{phase}_rate"].column(units)
     found = table(reading, taken, (f"{phase}_rate", "uptime"), by="well", units=units)
     if found.is_empty():
-        return [], date.min
+        return [], {}
+    until, bounds = taken.in_months
+    ends = f"SELECT data_source, max(production_period) FROM production WHERE {until} GROUP BY data_source"
+    as_of = dict(reading.table(ends, bounds).iter_rows())
     keys = ["data_source", "well_code", "well", "field"]
     begins = found.select(pl.struct("data_source", "well_code").rle_id().alias("run")).with_row_index()
     first = begins.group_by("run", maintain_order=True).first()["index"].to_numpy()
     months = found["month"].to_numpy().astype("datetime64[M]")
     rates, uptime = (found[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in (rate, "uptime"))
-    ends = [*first[1:].tolist(), found.height]
+    stops = [*first[1:].tolist(), found.height]
     named = found.select(keys)[first.tolist()].iter_rows()
     wells = [
         (key, History(months[begin:end], rates[begin:end], uptime[begin:end]))
-        for key, begin, end in zip(named, first.tolist(), ends, strict=True)
+        for key, begin, end in zip(named, first.tolist(), stops, strict=True)
     ]
-    return wells, as_date(months.max())
+    return wells, as_of
 
 
 def _cores() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -151,17 +151,17 @@ def well_decline(
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Some wells, for a process of their own."""
+    """Some wells, for a process of their own; `as_of` has the last month of each data source."""
 
     wells: Sequence[tuple[Key, History]]
     columns: Columns
     assumed: Assumptions
-    as_of: date
+    as_of: Mapping[str, date]
     hidden_months: int
 
     def rows(self) -> list[dict[str, Any]]:
         """Give the row of each."""
         return [
-            well_decline(key, self.columns, history, self.assumed, self.as_of, self.hidden_months).row
+            well_decline(key, self.columns, history, self.assumed, self.as_of[key[0]], self.hidden_months).row
             for key, history in self.wells
         ]

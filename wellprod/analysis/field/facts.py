@@ -57,7 +57,8 @@ class FieldFacts:
     main
         The phase that the report is told in: oil, or gas for a gas field.
     bridges
-        A bridge for each phase that was reported in one of the two months.
+        A bridge for each phase that was reported in one of the two months; for boe where `figures` has it in each
+        month in which the bridge has, not of oil or gas alone.
     wells
         The measures of each well in this month, and `change` of its main rate to the month before.
     marks
@@ -111,7 +112,11 @@ def field_facts(
     figures = _figures(months, about.month, units)
     main = _main(figures, units)
     all_bridges = volume_bridges(reading, about.selection, about.month, units=units, boe=boe)
-    bridges = {phase: found for phase, found in all_bridges.items() if not (found.start is None and found.end is None)}
+    bridges = {
+        phase: found
+        for phase, found in all_bridges.items()
+        if not (found.start is None and found.end is None) and (phase != "boe" or _is_whole(found, figures))
+    }
     known_at = next((bridge.known_at for bridge in bridges.values()), None)
     year_before = _year_before(about.month)
     return FieldFacts(
@@ -129,6 +134,13 @@ def field_facts(
         restated=_restated(reading, until, known_at, units),
         sources=_sources(reading, about.selection),
     )
+
+
+def _is_whole(bridge: Bridge, figures: dict[str, Figure]) -> bool:
+    """Whether the measure of oil equivalent is there where the bridge has a volume, so that they agree."""
+    measured = figures["boe_volume"]
+    pairs = ((bridge.start, measured.before), (bridge.end, measured.now))
+    return all(figure is not None for volume, figure in pairs if volume is not None)
 
 
 def _year_before(month: date) -> date:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from wellprod.analysis.groups import groups_of
-from wellprod.analysis.identity import Key, keys_of
+from wellprod.analysis.identity import Key, keys_of, same_codes
 from wellprod.analysis.selection import Selection
 from wellprod.errors import UsageError
 from wellprod.store import Reading
@@ -59,7 +58,8 @@ def field_month(reading: Reading, field: str, as_of: str | None = None, *, last_
         f" min(production_period), max(production_period) FROM production WHERE {whole}",
         more,
     ).row(0)
-    main = groups_of(reading).names_of("field", name)[0]
+    mains = {(source, code): main for source, code, _, main in same_codes(reading, "field").rows()}
+    main = next((mains[key] for key in keys if key in mains), name)
     if month is None:
         raise UsageError(
             f"{main} has no record {f'of {as_of[:7]}' if as_of else f'up to {last_month}'}.",

@@ -214,7 +214,7 @@ class FieldReport:
 
     @property
     def restatements(self) -> Shown:
-        """What of earlier months has changed since this month's records first came."""
+        """What has changed up to this month since its records first came."""
         restated, phase = self.facts.restated, self.facts.main
         known_at, month = self.facts.known_at, self.facts.month
         since = f"since {known_at:%Y-%m-%d %H:%M} UTC, when the records of {month:%B} began to come" if known_at else ""
@@ -298,7 +298,7 @@ class FieldReport:
             return charts.volume_bridge(
                 pl.DataFrame(schema={"part": pl.String, "change": pl.Float64}), self.facts.units
             )
-        as_known = ", no figure" if bridge.start is None else ", as known" if _is_restated(bridge) else ""
+        as_known = ", no figure" if bridge.start is None else ", as known" if bridge.is_restated else ""
         known = f"{bridge.before:%b %Y}{as_known}"
         labels = [f"{title} ({wells})" for title, wells in bridge.parts.select("title", "wells").iter_rows()]
         changes = [bridge.start or 0.0, *bridge.parts["volume"], bridge.end or 0.0]
@@ -345,10 +345,6 @@ def _decline(ahead: Outlook) -> str:
 
 def _any(figure: Figure) -> bool:
     return any(value is not None for value in (figure.now, figure.before, figure.year_before))
-
-
-def _is_restated(bridge: Bridge) -> bool:
-    return not bridge.wells.filter(part="restated").is_empty()
 
 
 def _months_before(month: date, count: int) -> date:

@@ -52,7 +52,8 @@ def _against(bridge: Bridge, units: Units) -> str:
         if abs(change) < 0.0005
         else _percent(change).replace("above", "more than").replace("below", "less than")
     )
-    return f", {size} in {bridge.before:%B}" + (f": {told}" if told else "")
+    known = " as it was then known" if bridge.is_restated else ""  # the key figures have it as it is now
+    return f", {size} in {bridge.before:%B}{known}" + (f": {told}" if told else "")
 
 
 def _causes(bridge: Bridge, units: Units) -> str:

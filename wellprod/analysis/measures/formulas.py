@@ -90,7 +90,8 @@ def _yoy(months: Months, phase: Phase) -> str:
 def _share(months: Months, phase: Phase) -> str:
     """Share of the month's total over the selection.
 
-    Formula: volume / sum of the volumes of all rows of the month.
+    Formula: volume / volume of all records of the selection in the month, each counted once: the shares of groups that
+    overlap sum to more than 1.
     Null: where it is null, or the total is null or 0.
     Source: OFM, Plots (percent).
     """
@@ -170,12 +171,14 @@ def gor(months: Months) -> str:
 def cgr(months: Months) -> str:
     """Condensate-gas ratio.
 
-    Formula: (liquids - oil) / gas, over the records of feeds that say that their liquids are oil and condensate.
-    Null: where no feed says so, where no record has both liquids and oil, or gas is null or 0.
+    Formula: condensate / gas, over the records of feeds that say that their liquids include condensate; it is liquids -
+    oil where they include oil too, else liquids.
+    Null: where no feed says so, where no record has the condensate, or gas is null or 0.
     Source: a rule of wellprod; the feed's profile says liquids_include_oil and liquids_include_condensate.
     """
     has = f"FILTER ({months.has_condensate()})"
-    condensate = months.sum("condensate", f"sum({RATES['liquids']} - {RATES['oil']}) {has}")
+    oil = f"CASE WHEN has_oil THEN {RATES['oil']} ELSE 0 END"
+    condensate = months.sum("condensate", f"sum({RATES['liquids']} - {oil}) {has}")
     gas = months.sum("gas_with_condensate", f"sum({RATES['gas']}) {has}")
     return over(f"1000 * {condensate}", gas)
 

@@ -87,7 +87,7 @@ class Months:
         return f"wells_{counted}"
 
     def has_condensate(self) -> str:
-        """Say whether the liquids of a record are its oil and its condensate."""
+        """Say whether the liquids of a record have its condensate; `has_oil` then says whether also its oil."""
         self.asks_sources = True
         return "has_condensate"
 

@@ -19,7 +19,7 @@ from wellprod.store import Reading
 from wellprod.text import nearest
 
 _TOLD = (
-    " LEFT JOIN (SELECT data_source, liquids_include_oil AND liquids_include_condensate AS has_condensate"
+    " LEFT JOIN (SELECT data_source, liquids_include_oil AS has_oil, liquids_include_condensate AS has_condensate"
     " FROM data_sources) USING (data_source)"
 )
 
