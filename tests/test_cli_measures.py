@@ -99,3 +99,14 @@ def test_what_is_not_allowed_is_told(run: CommandLine, given: tuple[str, str], s
     result = run("measures", *given)
     assert (result.returncode, result.stdout) == (2, "")
     assert says in " ".join(result.stderr.split())
+
+
+def test_a_file_gets_each_name_and_figure_whole_and_no_empty_column(run: CommandLine) -> None:
+    """What is not a terminal has no width; a figure that no record has is told once, and asked for it stands there."""
+    result = run("measures", "--by", "well", "--to", "2024-01")
+    headings, first = result.stdout.splitlines()[2:4]
+    assert headings.split()[-1] == "wells" and first.split()[:4] == ["North", "1", "Tupi", "2024-01"]
+    assert "…" not in result.stdout and first.split()[-1] == "1" and "Not reported" not in result.stderr
+    second = run("measures", "--well", "North 2", "--to", "2024-01")
+    assert "uptime" not in second.stdout and "Not reported: uptime." in second.stderr
+    assert "uptime" in run("measures", "--well", "North 2", "--measure", "uptime").stdout

@@ -3,7 +3,7 @@
 It stands in `groups.toml` beside the store, where people and programs that share the store find it too::
 
     [fields]                            # a field, and what else it was or is called
-    Tupi = ["Lula", "Area de Iracema"]
+    Tupi = ["Lula", "Anc_Tupi / Sul De Tupi / Tupi"]
 
     [groups."Santos pre-salt"]          # a group, of fields, wells or both, by name, reference or code
     kind = "basin"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from wellprod.analysis.selection import Selection
+from wellprod.text import heading, number
 
 commands = typer.Typer()
 
@@ -71,8 +72,13 @@ def measures(
         screen.say("No record is in this selection.")
     else:
         codes = ("data_source", "field_code", "well_code")
-        screen.show_table(_title(chosen), found.drop(*(set(lacks) - set(names)), *codes, strict=False))
-        screen.say(" ".join([*_lacking(found, lacks, KEYS[by]), *([f"{BOE_RULES[boe]}."] if _has_boe(names) else [])]))
+        shown = found.drop(*(set(lacks) - set(names)), *codes, strict=False)
+        empty = [] if measure else [name for name in shown.columns if shown[name].null_count() == shown.height]
+        screen.show_table(_title(chosen), shown.drop(empty))
+        unreported = [f"Not reported: {', '.join(heading(name)[0] for name in empty)}."] if empty else []
+        screen.say(
+            " ".join([*unreported, *_lacking(found, lacks, KEYS[by]), *([f"{BOE_RULES[boe]}."] if _has_boe(names) else [])])
+        )
     return 0
 
 

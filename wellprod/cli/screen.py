@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -31,6 +31,7 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 _WIDE = 100  # columns from which a job id is shown whole; its first eight characters name it too
+_NAME = 8  # columns that a name keeps in a narrow window
 _COLOURS = {
     "COMPLETED": "green",
     "RUNNING": "cyan",
@@ -255,19 +256,21 @@ def show_table(title: str, frame: pl.DataFrame) -> None:
     """Show a frame as a table; names with a unit behind them are given it in their heading."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="bold", pad_edge=False)
     rows = [[_cell(value) for value in row] for row in frame.iter_rows()]
-    for place, (name, kind) in enumerate(frame.schema.items()):
-        figures = kind.is_numeric()
-        width = max(map(len, [*_heading(name).splitlines(), *(row[place] for row in rows)]))
-        table.add_column(
-            _heading(name),
-            justify="right" if figures else "left",
-            overflow="ellipsis",
-            no_wrap=True,
-            min_width=width if figures else 8,  # a narrow window shortens names, never figures
-        )
+    headings = [_heading(name) for name in frame.columns]
+    widths = [max(map(len, [*text.splitlines(), *(row[place] for row in rows)])) for place, text in enumerate(headings)]
+    figures = [kind.is_numeric() for kind in frame.dtypes]
+    gaps = 2 * (len(widths) - 1)
+    while out.is_terminal and sum(widths) + gaps > out.width:  # a narrow window shortens names, never figures
+        width, place = max((0 if figures[at] else width, at) for at, width in enumerate(widths))
+        if width <= _NAME:
+            break
+        widths[place] = width - 1
+    for text, width, is_figure in zip(headings, widths, figures, strict=True):
+        justify: Literal["left", "right"] = "right" if is_figure else "left"
+        table.add_column(text, justify=justify, overflow="ellipsis", no_wrap=True, width=width)
     for row in rows:
         table.add_row(*map(escape, row))
-    out.print(table)
+    Console(width=max(out.width, sum(widths) + gaps), highlight=False).print(table)
 
 
 def show_pairs(pairs: Mapping[str, str]) -> None:

@@ -23,7 +23,8 @@ def key_figures(reading: Reading, selection: Selection, units: Units, boe: str) 
     NotThere
         A field, well or group is not in the store.
     """
-    months = table(reading, selection, (*_RATES, *_SO_FAR), units=units, boe=boe)
+    lacks = (f"{name}_nulls" for name in _SO_FAR)
+    months = table(reading, selection, (*_RATES, *_SO_FAR, *lacks), units=units, boe=boe)
     if months.is_empty():
         return {}
     newest = months.row(-1, named=True)
@@ -32,6 +33,9 @@ def key_figures(reading: Reading, selection: Selection, units: Units, boe: str) 
     figures = {**newest, **counted.row(-1, named=True)}
     shown = (*_RATES, *_COUNTS, *_SO_FAR)
     told = {MEASURES[name].title: as_told(name, figures[MEASURES[name].column(units)], units) for name in shown}
+    for name in _SO_FAR:
+        if lacking := figures[f"{name}_nulls"]:
+            told[MEASURES[name].title] += f", without {number(lacking)} well-months not reported"
     return {"Newest month": month, **told}
 
 
