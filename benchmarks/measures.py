@@ -9,10 +9,7 @@ from benchmarks.measure import stopwatch
 
 _OIL, _GAS, _DAYS_ON = "oil_production_kbd", "gas_production_mmcfd", "days_on_production"
 _OIL_AND_GAS = f"sum({_OIL}) AS oil, sum({_GAS}) AS gas"
-_WATER = "water_production_kbd"
-_BOTH_OIL_AND_WATER = (
-    f"sum({_OIL}) FILTER ({_WATER} IS NOT NULL) AS oil, sum({_WATER}) FILTER ({_OIL} IS NOT NULL) AS water"
-)
+_OIL_AND_WATER = f"sum({_OIL}) AS oil, sum(water_production_kbd) AS water"
 _BOTH = f"FILTER ({_DAYS_ON} > 0 AND {_OIL} IS NOT NULL)"
 _PERIOD = "INTERVAL {} MONTH PRECEDING"
 _BEFORE = f"first_value(oil) OVER ({{window}} ORDER BY month RANGE BETWEEN {_PERIOD} AND {_PERIOD})"
@@ -41,18 +38,15 @@ QUERIES = {
     ),
     "cum_oil": ByHand(f"sum({_OIL}) AS oil", "sum(oil * days) OVER ({window} ORDER BY month)"),
     "cum_boe": ByHand(_OIL_AND_GAS, "sum((oil + gas / 6) * days) OVER ({window} ORDER BY month)"),
-    "gor": ByHand(
-        f"sum({_OIL}) FILTER ({_GAS} IS NOT NULL) AS oil, sum({_GAS}) FILTER ({_OIL} IS NOT NULL) AS gas",
-        "1000 * gas / nullif(oil, 0)",
-    ),
+    "gor": ByHand(_OIL_AND_GAS, "1000 * gas / nullif(oil, 0)"),
     "cgr": ByHand(
         f"sum(liquids_production_kbd - {_OIL}) FILTER (said) AS condensate, sum({_GAS}) FILTER (said) AS gas",
         "1000 * condensate / nullif(gas, 0)",
         "production JOIN (SELECT data_source, liquids_include_oil AND liquids_include_condensate AS said"
         " FROM data_sources) USING (data_source)",
     ),
-    "water_cut": ByHand(_BOTH_OIL_AND_WATER, "water / nullif(oil + water, 0)"),
-    "wor": ByHand(_BOTH_OIL_AND_WATER, "water / nullif(oil, 0)"),
+    "water_cut": ByHand(_OIL_AND_WATER, "water / nullif(oil + water, 0)"),
+    "wor": ByHand(_OIL_AND_WATER, "water / nullif(oil, 0)"),
     "uptime": ByHand(
         f"sum({_DAYS_ON}) AS days_on, count({_DAYS_ON}) AS reported", "days_on / nullif(reported * days, 0)"
     ),

@@ -107,12 +107,6 @@ def anp(anp_home: Path) -> Iterator[Reading]:
         pytest.param([record(1, oil=1.0, gas=1.0), record(2, oil=3.0, gas=9.0)], "gor", 2500.0, id="sums, then ratio"),
         pytest.param([record(1, oil=1.0, days=30), record(2, oil=2.0, days=10)], "oil_producing_day_rate", 90 / 40,
                      id="producing-day rates do not add"),
-        pytest.param(
-            [record(1, oil=2.0, gas=3.0), record(2, gas=9.0), record(3, oil=5.0)], "gor", 1500.0, id="GOR of both"
-        ),
-        pytest.param([record(1, oil=1.0, water=3.0), record(2, oil=9.0)], "wor", 3.0, id="WOR of both"),
-        pytest.param([record(1, oil=1.0, water=3.0), record(2, oil=9.0)], "water_cut", 0.75, id="and water cut"),
-        pytest.param([record(1, oil=1.0), record(2, gas=9.0)], "gor", None, id="nowhere both"),
         pytest.param([record(oil=0.0, gas=1.0)], "gor", None, id="no oil, no GOR"),
         pytest.param([record(oil=0.0, water=0.0)], "water_cut", None, id="neither oil nor water"),
         pytest.param([record(oil=0.0, water=1.0)], "water_cut", 1.0, id="water alone"),
@@ -203,13 +197,6 @@ def computed(records: list[Record], by: By) -> dict[tuple[Any, ...], Row]:
     }
 
 
-def sums_of_both(records: list[Record], one: str, other: str) -> list[float | None]:
-    """Sum two figures over the records that have both."""
-    names = FIGURES[one], FIGURES[other]
-    both = [record for record in records if all(record[name] is not None for name in names)]
-    return [add([record[name] for record in both]) for name in names]
-
-
 def rows_of(months: dict[int, list[Record]], totals: dict[int, Row], ends: dict[str, int]) -> dict[int, Row]:
     """Compute the rows of one owner."""
     rates = {at: rates_of(records) for at, records in months.items()}
@@ -243,9 +230,8 @@ def rows_of(months: dict[int, list[Record]], totals: dict[int, Row], ends: dict[
                     part = ratio(rate[phase], rates.get(at - months_ago, {}).get(phase))
                     row[f"{phase}_{change}"] = None if part is None else part - 1
                 row[f"{phase}_share"] = ratio(rate[phase], totals[at][phase])
-        oil, gas = sums_of_both(records, "oil", "gas")
+        oil, gas, water = rate["oil"], rate["gas"], rate["water"]
         row["gor"] = None if gas is None else ratio(1000 * gas, oil)
-        oil, water = sums_of_both(records, "oil", "water")
         row["wor"] = ratio(water, oil)
         row["water_cut"] = None if oil is None or water is None else ratio(water, oil + water)
         told = [one["days_on_production"] for one in records if one["days_on_production"] is not None]

@@ -19,19 +19,25 @@ from wellprod.cli.options import (
     read_selection,
     read_settings,
 )
-from wellprod.text import number
+from wellprod.text import heading, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     import polars as pl
 
     from wellprod.analysis.selection import Selection
-from wellprod.text import heading, number
 
 commands = typer.Typer()
 
 _SHOWN = ("oil_rate", "gas_rate", "water_rate", "gor", "water_cut", "uptime", "cum_oil", "cum_gas", "wells")
+
+_RATIO_NULLS = {
+    "gor": ("oil_nulls", "gas_nulls"),
+    "cgr": ("liquids_nulls", "gas_nulls"),
+    "wor": ("oil_nulls", "water_nulls"),
+    "water_cut": ("oil_nulls", "water_nulls"),
+}
 
 
 @commands.command()
@@ -61,7 +67,7 @@ def measures(
         return _list(as_json)
     chosen = read_selection(settings, selection, field, well, first_month, last_month, group)
     names = tuple(measure or (MEASURES if as_json else _SHOWN))
-    lacks = () if as_json else tuple(f"{name}_nulls" for name in names if f"{name}_nulls" in MEASURES)
+    lacks = () if as_json else tuple(dict.fromkeys(name for shown in names for name in _nulls_of(shown, MEASURES)))
     with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
         found = table(reading, chosen, tuple(dict.fromkeys((*names, *lacks))), by=by, units=units, boe=boe)
     if as_json:
@@ -76,9 +82,11 @@ def measures(
         empty = [] if measure else [name for name in shown.columns if shown[name].null_count() == shown.height]
         screen.show_table(_title(chosen), shown.drop(empty))
         unreported = [f"Not reported: {', '.join(heading(name)[0] for name in empty)}."] if empty else []
-        screen.say(
-            " ".join([*unreported, *_lacking(found, lacks, KEYS[by]), *([f"{BOE_RULES[boe]}."] if _has_boe(names) else [])])
-        )
+        cumulatives = [name for name in lacks if name.startswith("cum_")]
+        shown_ratios = [name for name in names if name in _RATIO_NULLS and MEASURES[name].column(units) not in empty]
+        ratios = dict.fromkeys(name for ratio in shown_ratios for name in _RATIO_NULLS[ratio])
+        equivalent = [f"{BOE_RULES[boe]}."] if _has_boe(names) else []
+        screen.say(" ".join([*unreported, *_lacking(found, cumulatives, ratios, KEYS[by]), *equivalent]))
     return 0
 
 
@@ -86,16 +94,25 @@ def _title(chosen: Selection) -> str:
     return " · ".join(text for name, text in chosen.as_pairs().items() if text != "all" and name != "Description")
 
 
-def _lacking(found: pl.DataFrame, lacks: Sequence[str], key: Sequence[str]) -> list[str]:
-    """Say what cumulatives lack: a null month adds nothing to them. Each owner's last month has its count."""
+def _nulls_of(measure: str, known: Collection[str]) -> list[str]:
+    """Give the measures that count what a measure lacks."""
+    return [name for name in (f"{measure}_nulls", *_RATIO_NULLS.get(measure, ())) if name in known]
+
+
+def _lacking(found: pl.DataFrame, cumulatives: Iterable[str], ratios: Iterable[str], key: Sequence[str]) -> list[str]:
+    """Say what cumulatives and ratios lack: a null adds nothing to a volume."""
     last = found.group_by(key).last() if key else found.tail(1)
-    months = {name: last[name].sum() for name in lacks}
-    return [
+    told = [
         f"{name.removesuffix('_nulls').replace('_', ' ').capitalize()} lacks the figures of {number(count)}"
         f" well-month{'' if count == 1 else 's'} that {'was' if count == 1 else 'were'} not reported."
-        for name, count in months.items()
-        if isinstance(count, int) and count
+        for name in cumulatives
+        if (count := int(last[name].sum()))
     ]
+    lacking = {name.removesuffix("_nulls"): int(found[name].sum()) for name in ratios}
+    if len(set(lacking.values())) > 1:
+        counts = " and ".join(f"{number(count)} without {phase}" for phase, count in lacking.items() if count)
+        told.append(f"Ratios are of all that was reported, with {counts}; by well they are of the same wells.")
+    return told
 
 
 def _has_boe(names: Iterable[str]) -> bool:

@@ -10,9 +10,8 @@ _INTRODUCTION = """\
 # Measures
 
 A measure is a figure of each month, for everything together (`by="all"`), each field, well or group. It is formed of
-the month's sums: volumes are added up first, ratios are formed of the sums, never averaged, and of the records that
-report both figures. What was not reported is null, which is not zero, and adds nothing; no measure is infinite or NaN.
-A month without a record has no row.
+the month's sums: volumes are added up first, ratios are formed of the sums, never averaged. What was not reported is
+null, which is not zero, and adds nothing; no measure is infinite or NaN. A month without a record has no row.
 
 Rates are calendar-day rates, volumes those times the days of the month. The metric system turns barrels and cubic feet
 into cubic metres by the exact factors, 1 bbl = 0.158987294928 m³ and 1 ft³ = 0.028316846592 m³, each at its own

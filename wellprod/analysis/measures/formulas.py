@@ -160,11 +160,11 @@ cum_oil, cum_gas, cum_liquids, cum_water, cum_boe = of_phases(
 def gor(months: Months) -> str:
     """Gas-oil ratio.
 
-    Formula: gas / oil, of the volumes summed over the records that have both; scf/bbl is 1,000 x mmcfd / kbd.
-    Null: where no record has both, or oil is 0.
+    Formula: gas / oil, of the summed volumes; scf/bbl is 1,000 x mmcfd / kbd.
+    Null: where either is null, or oil is 0.
     Source: SEG Wiki, Gas-oil ratio (GOR).
     """
-    return over(f"1000 * {months.rate_with('gas', 'oil')}", months.rate_with("oil", "gas"))
+    return over(f"1000 * {months.rate('gas')}", months.rate("oil"))
 
 
 @measure(unit.LIQUID_PER_GAS, "Condensate-gas ratio")
@@ -187,11 +187,11 @@ def cgr(months: Months) -> str:
 def water_cut(months: Months) -> str:
     """Water cut.
 
-    Formula: water / (oil + water), of the volumes summed over the records that have both; WOR / (1 + WOR).
-    Null: where no record has both, or both are 0.
+    Formula: water / (oil + water), of the summed volumes; WOR / (1 + WOR).
+    Null: where either is null, or both are 0.
     Source: Harmony, Ratio worksheet.
     """
-    oil, water = months.rate_with("oil", "water"), months.rate_with("water", "oil")
+    oil, water = months.rate("oil"), months.rate("water")
     return over(water, f"{oil} + {water}")
 
 
@@ -199,11 +199,11 @@ def water_cut(months: Months) -> str:
 def wor(months: Months) -> str:
     """Water-oil ratio.
 
-    Formula: water / oil, of the volumes summed over the records that have both.
-    Null: where no record has both, or oil is 0.
+    Formula: water / oil, of the summed volumes.
+    Null: where either is null, or oil is 0.
     Source: Harmony, Ratio worksheet.
     """
-    return over(months.rate_with("water", "oil"), months.rate_with("oil", "water"))
+    return over(months.rate("water"), months.rate("oil"))
 
 
 @measure(unit.FRACTION, "Uptime")

@@ -65,10 +65,6 @@ class Months:
             return f"({self.rate('oil')} + {self.rate('gas')} / {number(self.mscf_per_boe)})"
         return self.sum(phase, f"sum({RATES[phase]})")
 
-    def rate_with(self, phase: Phase, other: Phase) -> str:
-        """Give the rate over the records that have another phase too, so that a ratio is of the same wells."""
-        return self.sum(f"{phase}_with_{other}", f"sum({RATES[phase]}) FILTER ({RATES[other]} IS NOT NULL)")
-
     def total(self, phase: Phase) -> str:
         """Give the calendar-day rate of the whole selection."""
         if phase == "boe":
