@@ -13,6 +13,7 @@ from typer.main import get_command
 
 import wellprod
 from tests.test_architecture import FLOORS
+from wellprod.analysis.groups import Groups
 from wellprod.cli.main import app
 from wellprod.export.preset import read_preset
 from wellprod.feed.clean import RULES
@@ -55,8 +56,16 @@ def test_each_command_of_the_readme_is_one(words: list[str]) -> None:
 def test_the_profile_of_the_readme_is_one(tmp_path: Path) -> None:
     """The example can be copied as it stands."""
     path = tmp_path / "example.toml"
-    path.write_text(re.findall(r"```toml\n(.*?)```", README, re.DOTALL)[0])
+    examples = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    path.write_text(next(text for text in examples if "entity_set" in text))
     assert read_profile(path).figures == "monthly volume"
+
+
+def test_the_groups_of_the_readme_are_groups() -> None:
+    """The example can be copied as it stands: quotes where TOML wants them, no name twice."""
+    examples = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    groups = Groups(**tomllib.loads(next(text for text in examples if "[groups." in text)))
+    assert groups.find("santos pre-salt")[1].fields == ("Tupi", "Búzios")
 
 
 def test_the_preset_of_the_readme_is_one(tmp_path: Path) -> None:
