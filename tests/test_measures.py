@@ -190,20 +190,32 @@ def computed(records: list[Record], by: By) -> dict[tuple[Any, ...], Row]:
         whole[place(one["production_period"])].append(one)
         ends[one["data_source"]] = max(ends[one["data_source"]], place(one["production_period"]))
     totals = {at: rates_of(records) for at, records in whole.items()}
+    anywhere = months_of_wells(whole)
     return {
         (*owner, date(at // 12, at % 12 + 1, 1)): row
         for owner, months in owned.items()
-        for at, row in rows_of(months, totals, ends).items()
+        for at, row in rows_of(months, totals, ends, anywhere).items()
     }
 
 
-def rows_of(months: dict[int, list[Record]], totals: dict[int, Row], ends: dict[str, int]) -> dict[int, Row]:
-    """Compute the rows of one owner."""
-    rates = {at: rates_of(records) for at, records in months.items()}
-    wells: dict[tuple[str, int], set[int]] = defaultdict(set)
+Wells = dict[tuple[str, int], set[int]]
+
+
+def months_of_wells(months: dict[int, list[Record]]) -> Wells:
+    """Give the months in which each well has a record."""
+    wells: Wells = defaultdict(set)
     for at, records in months.items():
         for one in records:
             wells[one["data_source"], one["well_code"]].add(at)
+    return wells
+
+
+def rows_of(
+    months: dict[int, list[Record]], totals: dict[int, Row], ends: dict[str, int], anywhere: Wells
+) -> dict[int, Row]:
+    """Compute the rows of one owner."""
+    rates = {at: rates_of(records) for at, records in months.items()}
+    wells = months_of_wells(months)
     on = [at for at, rate in rates.items() if (rate["oil"] or 0) > 0 or (rate["gas"] or 0) > 0]
     gone = sorted(at for held in wells.values() for at in range(min(held), max(held)) if at not in held)
     rows: dict[int, Row] = {}
@@ -246,7 +258,9 @@ def rows_of(months: dict[int, list[Record]], totals: dict[int, Row], ends: dict[
             }
         )
         row["wells_expected"] = sum(
-            at <= ends[source] and any(at - back in held for back in range(4)) for (source, _), held in wells.items()
+            at in held or (at not in anywhere[well] and any(at - back in held for back in (1, 2, 3)))
+            for well, held in wells.items()
+            if at <= ends[well[0]]
         )
         row["completeness"] = ratio(row["wells"], row["wells_expected"])
         rows[at] = row

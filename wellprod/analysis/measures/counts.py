@@ -1,7 +1,8 @@
 """How many wells are held, producing, expected and missing in each month of each owner.
 
 The months of a well are the bits of one value, the first bit for the first month held. A well is expected where these
-bits, or the same moved by up to three months, have one. So no record is sorted, and a well of two fields counts once.
+bits, or the same moved by up to three months, have one, unless it has a record in another field then. So no record is
+sorted, and a well of two fields counts once.
 """
 
 from __future__ import annotations
@@ -32,16 +33,23 @@ def counts_of_wells(reading: Reading, records: str) -> tuple[str, dict[str, pl.D
     renamed = not same.is_empty()
     well = "coalesce(into_code, well_code)" if renamed else "well_code"
     join = "LEFT JOIN same_wells USING (data_source, well_code)" if renamed else ""
+    place = f"date_diff('month', {start}, production_period)::INTEGER"
+    frames = {"same_wells": same} if renamed else {}
+    several = f"SELECT data_source, {well} AS well FROM production {join} GROUP BY ALL"
+    in_several_fields = reading.table(f"{several} HAVING min(field_code) < max(field_code)", (), **frames)
     query = (
-        f"places AS (SELECT *, {well} AS well, date_diff('month', {start}, production_period)::INTEGER AS place"
-        f" FROM ({records}) {join}),"
+        f"places AS (SELECT *, {well} AS well, {place} AS place FROM ({records}) {join}),"
+        f" everywhere AS (SELECT data_source, {well} AS well, {place} AS place FROM production {join}),"
+        f" anywhere AS (SELECT data_source, well, {held} AS held_anywhere FROM everywhere"
+        " SEMI JOIN in_several_fields USING (data_source, well) GROUP BY ALL),"
         " ends AS (SELECT data_source,"
         f" date_diff('month', {start}, max(production_period)) AS source_ends FROM production GROUP BY data_source),"
         f" bits AS (SELECT owner, data_source, well, {held} AS held, {held} {producing} AS producing,"
         " min(place) AS first, max(place) AS last FROM places GROUP BY owner, data_source, well),"
-        f" moved AS MATERIALIZED (SELECT owner, held, producing, {expected} AS expected, last,"
+        f" moved AS MATERIALIZED (SELECT owner, held, producing, ({expected}) & (held | ~coalesce(held_anywhere,"
+        " held)) AS expected, last,"
         f" range(first, least(last + {EXPECTED_AFTER_MONTHS}, source_ends) + 1) AS places"
-        " FROM bits JOIN ends USING (data_source)),"
+        " FROM bits JOIN ends USING (data_source) LEFT JOIN anywhere USING (data_source, well)),"
         " each AS (SELECT owner, held, producing, expected, last, unnest(places)::INTEGER AS place FROM moved),"
         " counts AS (SELECT owner, place, sum(get_bit(held, place))::BIGINT AS wells_held,"
         " coalesce(sum(get_bit(producing, place)), 0)::BIGINT AS wells_producing,"
@@ -50,4 +58,4 @@ def counts_of_wells(reading: Reading, records: str) -> tuple[str, dict[str, pl.D
         f" wells AS (SELECT *, ({start} + to_months(place))::DATE AS month,"
         " sum(missing) OVER (PARTITION BY owner ORDER BY place)::BIGINT AS wells_missing FROM counts)"
     )
-    return query, {"same_wells": same} if renamed else {}
+    return query, {**frames, "in_several_fields": in_several_fields}

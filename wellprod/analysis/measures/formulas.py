@@ -261,8 +261,8 @@ def wells_on(months: Months) -> str:
 def wells_expected(months: Months) -> str:
     """Wells that were expected to report.
 
-    Formula: count of wells with a record in the month or in one of the 3 months before, up to the last month of their
-    data source.
+    Formula: count of wells with a record in the month, or in one of the 3 months before and none in another field now,
+    up to the last month of their data source.
     Null: never.
     Source: a rule of wellprod.
     """
