@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 import boto3
@@ -45,8 +46,9 @@ def _answers(url: str) -> bool:
     return False
 
 
+@cache
 def client(url: str) -> Any:
-    """Give a client of the service, for what a test looks at or prepares."""
+    """Give a client of the service, for what a test looks at or prepares; the SDK takes long to make one."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
     return boto3.session.Session().client("s3", endpoint_url=url, **keys)
 
