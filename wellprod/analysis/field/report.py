@@ -86,7 +86,23 @@ class FieldReport:
         there = [figure for figure in facts.figures.values() if _any(figure)]
         headings = ["", "Unit", *(f"{day:%b %Y}" for day in (month, month_before(month)))]
         headings += ["Change", f"{ago:%b %Y}", "Change"]
-        return Shown(html_table(headings, [self._row(figure) for figure in there], figures=[False, False, *[True] * 5]))
+        table = html_table(headings, [self._row(figure) for figure in there], figures=[False, False, *[True] * 5])
+        return Shown(table + "".join(f'<p class="note">{text}</p>' for text in self._unlike_wells()))
+
+    def _unlike_wells(self) -> list[str]:
+        """Say which ratios of the month are of wells that did not all report both figures."""
+        facts = self.facts
+        last = facts.months.filter(month=facts.month).row(0, named=True)
+        told = []
+        for name, phases in (("gor", ("gas", "oil")), ("water_cut", ("water", "oil"))):
+            lacking = {phase: last[f"{phase}_nulls"] for phase in phases}
+            if facts.figures[name].now is not None and len(set(lacking.values())) > 1:
+                of = " and ".join(f"{number(count)} reported no {phase}" for phase, count in lacking.items() if count)
+                told.append(
+                    f"The {facts.figures[name].title.lower()} is that of all {phases[0]} and all {phases[1]} reported,"
+                    f" not of the same wells: of {number(last['wells'])} wells {of}."
+                )
+        return told
 
     @property
     def bridge_chart(self) -> ChartType:
