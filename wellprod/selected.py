@@ -138,9 +138,9 @@ class Selected:
         return self._drawn("rate_time", self.measures(), log=log)
 
     def decline_chart(
-        self, phase: DecliningPhase = "oil", assumed: Assumptions | None = None, *, log: bool = True
+        self, phase: DecliningPhase = "oil", assumed: Assumptions | None = None, *, log: bool = True, years: int = 10
     ) -> ChartType:
-        """Draw the rate of the one well of the selection with its fitted decline and forecast."""
+        """Draw the rate of the one well of the selection with its fitted decline and so many years of its forecast."""
         found = self.decline(phase, assumed)
         return self._drawn(
             "rate_time",
@@ -148,7 +148,7 @@ class Selected:
             measures=[f"{phase}_rate"],
             log=log,
             fit=found.fitted,
-            forecast=found.foretold,
+            forecast=found.foretold.head(12 * years),
         )
 
     def type_well_chart(self, measure: str = "oil_rate", align: Align = "first production") -> ChartType:

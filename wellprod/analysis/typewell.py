@@ -39,8 +39,8 @@ def type_well(
 
     One row an index, from 1 on: index; p10 (high), p50, p90 (low) and mean of the measure, in its unit; wells, which
     have a figure there. Then what shows the bias of survivors: wells_possible, which began so long before the end of
-    the data that they could have come so far; share_left, wells / wells_possible; mean_all, the mean of a rate or
-    volume in which a well counts as 0, and of a cumulative with its last, from its last record to the end of the data;
+    the data that they could have come so far; share_left, wells / wells_possible; mean_all, the mean of a calendar-day
+    rate or volume in which a well counts as 0, and of a cumulative with its last, from its last record to the end of the data;
     wells_older, of the wells those that produced in the first month of their data source already, so that their month
     1 is not the true one; and one_well_tail, where one well alone is left and the percentiles are its figures.
 
@@ -66,10 +66,11 @@ def type_well(
         There is no such measure, alignment, system of units or rule of oil equivalents.
     """
     query, values, frames = _normalised(reading, selection, measure, align, units, boe, known_starts_only)
+    adds_up = measure.endswith(("_rate", "_volume")) and not measure.endswith("_producing_day_rate")
     if measure.startswith("cum_"):
         mean_all = "(total + coalesce(held, 0)) / (wells + ended)"
     else:
-        mean_all = "total / (wells + ended)" if measure.endswith(("_rate", "_volume")) else "NULL::DOUBLE"
+        mean_all = "total / (wells + ended)" if adds_up else "NULL::DOUBLE"
     return reading.table(
         f"{query}, curve AS (SELECT index, quantile_cont(value, [0.9, 0.5, 0.1]) AS p, avg(value) AS mean,"
         " sum(value) AS total, count(value) AS wells, count(value) FILTER (is_older) AS wells_older"
