@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import papermill
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
@@ -108,7 +110,7 @@ def _execute(
 
     papermill_engines.register("wellprod", _Engine)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it calls each parameter that is `| None` unknown
-    with stop.telling(lambda _: _interrupt(kernel)):
+    with _own_loop(), stop.telling(lambda _: _interrupt(kernel)):
         papermill.execute_notebook(
             _literal(source),
             _literal(target),
@@ -120,6 +122,18 @@ def _execute(
             kernel=kernel,
             on_cell=begin_cell,
         )
+
+
+@contextmanager
+def _own_loop() -> Iterator[None]:
+    """Close the event loop that nbclient makes in a thread without one, and leaves open."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with closing(ensure_event_loop()):
+            yield
+    else:
+        yield
 
 
 def _interrupt(kernel: AsyncKernelManager) -> None:
