@@ -212,7 +212,7 @@ def test_the_scheduled_import_runs_silently(run: CommandLine, settings: Settings
             "WELLPROD_FEED_URL": url,
             "WELLPROD_REPORT_NOTIFY": address,
         }
-        done = run(*arguments, **environment, **signed_in)
+        done = run.apart(*arguments, **environment, **signed_in)
     assert (done.returncode, done.stderr, came) == (0, "", [])
     result = json.loads(done.stdout)
     assert (result["status"], result["outcome"], result["error"]) == ("COMPLETED", "Done", None)
@@ -252,7 +252,7 @@ def test_a_failed_notebook_is_kept_and_told(run: CommandLine, own: Settings) -> 
     (own.reports_path / "own-20200101-000000.ipynb").touch()
     with webhook() as (address, came):
         environment = {"WELLPROD_NOTEBOOKS": str(own.notebooks), "WELLPROD_REPORT_NOTIFY": address}
-        done = run("report", "own", "-p", "months", "3", WELLPROD_REPORTS_KEPT="1", **environment)
+        done = run.apart("report", "own", "-p", "months", "3", WELLPROD_REPORTS_KEPT="1", **environment)
     assert done.returncode == 1
     assert "FAILED" in done.stdout and "The notebook failed: ValueError: no <b>wells</b>" in done.stderr
     html, notebook, _ = sorted(own.reports_path.iterdir())
@@ -271,7 +271,7 @@ def test_a_feed_that_is_down_is_told_on_the_page(run: CommandLine) -> None:
     environment = {"WELLPROD_NOTEBOOKS": str(NOTEBOOKS), "WELLPROD_FEED_ATTEMPTS": "1"}
     addresses = "json://ann:s3cret@127.0.0.1:1/hook,nosuch://s3cret"
     arguments = ["report", "scheduled_import", "-p", "source", "http://127.0.0.1:1/odata", "--json"]
-    done = run(*arguments, WELLPROD_REPORT_NOTIFY=addresses, **environment)
+    done = run.apart(*arguments, WELLPROD_REPORT_NOTIFY=addresses, **environment)
     result = json.loads(done.stdout)
     assert (done.returncode, result["exit_code"]) == (1, 1)
     assert "http://127.0.0.1:1 cannot be reached" in result["error"]["message"]
