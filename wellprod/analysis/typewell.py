@@ -40,9 +40,10 @@ def type_well(
     One row an index, from 1 on: index; p10 (high), p50, p90 (low) and mean of the measure, in its unit; wells, which
     have a figure there. Then what shows the bias of survivors: wells_possible, which began so long before the end of
     the data that they could have come so far; share_left, wells / wells_possible; mean_all, the mean of a calendar-day
-    rate or volume in which a well counts as 0, and of a cumulative with its last, from its last record to the end of the data;
-    wells_older, of the wells those that produced in the first month of their data source already, so that their month
-    1 is not the true one; and one_well_tail, where one well alone is left and the percentiles are its figures.
+    rate or volume in which a well counts as 0, and of a cumulative with its last, from its last record to the end of
+    the data; wells_older, of the wells those that produced in the first month of their data source already, so that
+    their month 1 is not the true one; and one_well_tail, where one well alone is left and the percentiles are its
+    figures.
 
     The plain mean and percentiles are over wells with a figure: where poor wells end, they rise. A month without a
     record within the life of a well, and one without a figure, count for nothing.
