@@ -450,10 +450,10 @@ def test_what_was_sent_and_failed_is_kept_for_a_week(tmp_path: Path) -> None:
 
 
 def test_a_large_file_comes_in_without_being_held(start_api: StartApi) -> None:
-    """300 MB leave the server as large as it was, as a body and in a form; a file above the limit is refused."""
-    api = start_api(upload_limit_mb="320")
+    """200 MB leave the server as large as it was, as a body and in a form; a file above the limit is refused."""
+    api = start_api(upload_limit_mb="220")
     head = b'{"value": [' + json.dumps(record(1)).encode()
-    size = 300_000_000
+    size = 200_000_000
     form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.json"\r\n\r\n'
 
     def body(before: bytes, after: bytes) -> Iterator[bytes]:
@@ -471,7 +471,7 @@ def test_a_large_file_comes_in_without_being_held(start_api: StartApi) -> None:
     assert _peak(server.pid) - before < 150_000_000
     told = f"POST {IMPORT} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n"
     with socket.create_connection((urlsplit(api.url).hostname, urlsplit(api.url).port), timeout=10) as line:
-        line.sendall(f"{told}Content-Type: application/json\r\nContent-Length: 320000001\r\n\r\n".encode())
+        line.sendall(f"{told}Content-Type: application/json\r\nContent-Length: 220000001\r\n\r\n".encode())
         refused = line.makefile("rb").read().decode()
     assert refused.startswith("HTTP/1.1 413") and "WELLPROD_UPLOAD_LIMIT_MB" in refused, "before the body is sent"
 

@@ -39,6 +39,7 @@ from wellprod.store import Store
 from .conftest import CommandLine
 from .lab import until
 from .scripted import PagedFeed, Reply, record, scripted_feed
+from .stores import fill
 
 pytestmark = pytest.mark.slow
 
@@ -240,10 +241,10 @@ def test_sigterm_to_the_whole_group_keeps_what_is_stored(settings: Settings, led
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(settings: Settings, ledger: Ledger) -> None:
-    """Eight kills, from before the job began to the midst of its pages: each shows at once, all can be resumed."""
+    """Five kills, from before the job began to the midst of its pages: each shows at once, all can be resumed."""
     moments = random.Random(4)
     tuned = small(settings, 20)
-    with PagedFeed(400, 5, seconds=0.005).serving() as feed:
+    with PagedFeed(200, 5, seconds=0.005).serving() as feed:
         job_id = trigger_import(ImportRequest(feed.url), tuned)
         for pages in [0, *(moments.randrange(40) for _ in range(4))]:
             enough = len(feed.asked) + pages
@@ -313,16 +314,7 @@ def test_a_secret_goes_nowhere_but_to_its_own_address(settings: Settings, ledger
 @pytest.fixture
 def filled(settings: Settings) -> Settings:
     """A workbench of 60,000 records, exported in sixty batches."""
-    rows = [
-        record(well, f"{year}-{month:02}")
-        for well in range(500)
-        for year in range(2014, 2024)
-        for month in range(1, 13)
-    ]
-    path = settings.home / "wells.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(rows))
-    start_import(ImportRequest(str(path), page_size=5000), settings)
+    fill(settings.store_path, 60_000)
     return settings.model_copy(update={"export_batch_records": 1000})
 
 

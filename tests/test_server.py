@@ -71,6 +71,15 @@ def plain(start_lab: StartLab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     return start_lab(notebooks, *options, command=JUPYTER_LAB)
 
 
+@pytest.fixture(scope="module")
+def strict(start_lab: StartLab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A plain one over another folder than that of the notebooks, which lets nobody in unless a route says so."""
+    folder = tmp_path_factory.mktemp("strict")
+    (folder / "elsewhere").mkdir()
+    options = (f"--ServerApp.root_dir={folder / 'elsewhere'}", "--ServerApp.allow_unauthenticated_access=False")
+    return start_lab(_project(folder / "project"), *options, command=JUPYTER_LAB)
+
+
 @pytest.fixture(params=["lab", "plain"])
 def server(request: pytest.FixtureRequest) -> Lab:
     """Each of the two."""
@@ -170,14 +179,11 @@ def test_a_wrong_setting_leaves_jupyter_alone(start_lab: StartLab, tmp_path: Pat
     assert "WELLPROD_PAGE_SIZE is not allowed" in log and "Traceback" not in log
 
 
-def test_notebooks_out_of_sight_are_said_to_be_so(start_lab: StartLab, tmp_path: Path) -> None:
+def test_notebooks_out_of_sight_are_said_to_be_so(strict: Lab) -> None:
     """A server over another folder names both folders."""
-    (tmp_path / "elsewhere").mkdir()
-    notebooks = _project(tmp_path / "project")
-    option = f"--ServerApp.root_dir={tmp_path / 'elsewhere'}"
-    told = start_lab(notebooks, option, command=JUPYTER_LAB).get("wellprod/import")
+    told, notebooks = strict.get("wellprod/import"), strict.settings.notebooks
     assert told.status_code == 404
-    assert str(notebooks) in told.json()["message"] and str(tmp_path / "elsewhere") in told.json()["message"]
+    assert all(str(folder) in told.json()["message"] for folder in (notebooks, notebooks.parents[1] / "elsewhere"))
 
 
 # The page
@@ -185,16 +191,16 @@ def test_notebooks_out_of_sight_are_said_to_be_so(start_lab: StartLab, tmp_path:
 
 def test_a_page_is_whole_without_a_network(server: Lab, visitor: Visitor) -> None:
     """It has title, language, landmarks and the current page marked, fits the window, and asks no other host."""
+    page = visitor.open(server.link("wellprod/import"))
+    expect(page.get_by_role("main").get_by_label("Address")).to_be_visible(timeout=60_000)
+    assert page.title() == "Import · wellprod"
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.get_by_role("navigation").locator("[aria-current=page]").inner_text() == "Import"
+    expect(page.get_by_text(f"Home {server.settings.home} behind {urlsplit(server.url).path}")).to_be_visible()
     for width in (1280, 390):
-        page = visitor.open(server.link("wellprod/import"), width=width)
-        expect(page.get_by_role("main").get_by_label("Address")).to_be_visible(timeout=60_000)
-        assert page.title() == "Import · wellprod"
-        assert page.locator("html").get_attribute("lang") == "en"
-        current = page.get_by_role("navigation").locator("[aria-current=page]")
-        assert current.inner_text() == "Import"
+        page.set_viewport_size({"width": width, "height": 800})
         assert not scrolls_sideways(page)
         assert grave_violations(page) == []
-        expect(page.get_by_text(f"Home {server.settings.home} behind {urlsplit(server.url).path}")).to_be_visible()
     assert (visitor.off_host, visitor.errors) == ([], [])
 
 
@@ -417,12 +423,10 @@ def test_the_log_has_no_signature(start_lab: StartLab, tmp_path: Path) -> None:
     assert signature not in log and "is no key" in log
 
 
-def test_a_link_needs_no_login_where_jupyter_wants_one_everywhere(start_lab: StartLab, tmp_path: Path) -> None:
+def test_a_link_needs_no_login_where_jupyter_wants_one_everywhere(strict: Lab) -> None:
     """Also where the server lets nobody in unless a route says so."""
-    option = "--ServerApp.allow_unauthenticated_access=False"
-    server = start_lab(_project(tmp_path / "strict"), option)
-    link = export_link(_download(server, "strict.csv"), server.settings)
-    with server.client(signed_in=False) as anybody:
+    link = export_link(_download(strict, "strict.csv"), strict.settings)
+    with strict.client(signed_in=False) as anybody:
         assert anybody.get(str(link.url)).content == b"well,oil\n"
         assert anybody.head(str(link.url)).status_code == 200
         assert anybody.get(f"api/v1/exports/{link.job_id}/file").status_code == 401
