@@ -49,7 +49,7 @@ def test_the_tour_is_small_and_clean() -> None:
 
 @pytest.mark.slow
 def test_the_tour_runs_on_the_demo(settings: Settings, tmp_path: Path) -> None:
-    """Every cell gives what it promises: tables with rows, three charts, a file; no warning is shown."""
+    """Every cell gives what it promises: tables with rows, four charts, a file; no warning is shown."""
     with running(create_app(generate_wells(40, 24, 1, date(2024, 5, 1)))) as url:
         start_import(ImportRequest(url), settings)
     code, outputs = executed(TOUR, settings, tmp_path)
@@ -57,7 +57,7 @@ def test_the_tour_runs_on_the_demo(settings: Settings, tmp_path: Path) -> None:
     assert not [out for outs in outputs.values() for out in outs if out["output_type"] in ("stream", "error")]
     kinds = {name: set(outs[0]["data"]) for name, outs in outputs.items() if outs}
     charts = [name for name, kind in kinds.items() if "application/vnd.jupyter.widget-view+json" in kind]
-    assert charts == ["rates-chart", "stack", "cut"]
+    assert charts == ["rates-chart", "stack", "cut", "decline-chart"]
     assert set(kinds) - set(charts) == {
         "open",
         "fields",

@@ -148,7 +148,10 @@ Wells = Annotated[
     Names, Query(description="Code, name or reference of a well; several may be given", examples=[["9-LL-2-RJS"]])
 ]
 
-GroupNames = Annotated[Names, Query(description="Group, as groups.toml beside the store has it; several may be given")]
+GroupNames = Annotated[
+    Names,
+    Query(description="Group of groups.toml; several may be given", examples=[["Pre-salt"]]),
+]
 
 
 @routes.head("/download", include_in_schema=False)
