@@ -64,6 +64,8 @@ def test_the_tour_runs_on_the_demo(settings: Settings, tmp_path: Path) -> None:
         "wells",
         "sql",
         "polars",
+        "measures",
+        "declines",
         "jobs",
         "rejects",
         "restated",
