@@ -126,6 +126,8 @@ class Wire:
                     if self.pieces < 0 and not self.released.is_set():
                         self.held.set()
                         self.released.wait(60)
+                if self.is_cut:
+                    break
                 sink.sendall(piece)
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
