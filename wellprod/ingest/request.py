@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from wellprod.errors import UsageError, mask_secrets, unmask_secrets
 from wellprod.feed.wire import check_address
@@ -32,6 +33,12 @@ class ImportRequest:
         Pages to read at most; None for all.
     since
         First production month, YYYY-MM or YYYY-MM-DD; the feed filters by it.
+    changes
+        Read only what may have changed since the last import of this feed.
+    accept_restatements
+        Whether the import may change any share of the months that the store holds.
+    accept_drift
+        Whether the import goes on where the feed removed or retyped a property that the profile reads.
 
     Raises
     ------
@@ -46,6 +53,9 @@ class ImportRequest:
     start_page: int = 1
     max_pages: int | None = None
     since: str | None = None
+    changes: bool = False
+    accept_restatements: bool = False
+    accept_drift: bool = False
 
     def __post_init__(self) -> None:
         if self.is_file:
@@ -102,6 +112,20 @@ class ImportRequest:
         return "://" not in self.source
 
     @property
+    def feed(self) -> str:
+        """What tells this feed from others: a file by its path, an address by host and path."""
+        if self.is_file:
+            return str(_expanded(self.source).resolve())
+        parts = urlsplit(self.source)
+        return f"{(parts.hostname or '').lower()}{parts.path.rstrip('/')}"
+
+    @property
+    def is_part(self) -> bool:
+        """Whether only a part of what the feed has is asked for; a file may always be a part."""
+        limited = self.max_pages is not None or self.start_page > 1 or self.since is not None
+        return limited or self.is_file or bool(_OPTION_OF_A_PART.search(self.source))
+
+    @property
     def first_month(self) -> str | None:
         """The first day of the month `since`."""
         return f"{self.since[:7]}-01" if self.since else None
@@ -132,6 +156,9 @@ class ImportRequest:
                 next="Set WELLPROD_FEED_URL to the whole address, then resume again.",
             )
         return cls(**{**parameters, "source": source})
+
+
+_OPTION_OF_A_PART = re.compile(r"(?i)[?&](\$|%24)?(filter|top|skip|search|apply|skiptoken|deltatoken)=")
 
 
 def _place(address: str) -> str:

@@ -27,7 +27,7 @@ from wellprod.ingest.uploads import forget_imported
 from wellprod.jobs import Job, Ledger, Status, peak_memory_mb
 from wellprod.log import get_logger
 from wellprod.settings import Settings
-from wellprod.store import FigureBasis, Store, Writing
+from wellprod.store import FigureBasis, ImportNote, Store, Writing
 
 _TICK_SECONDS = 0.2
 _REPORT_SECONDS = 0.5
@@ -319,6 +319,7 @@ class _Import:
             if is_last:
                 self._conclude(state)
                 writing.forget_confirmed(self.job.job_id)
+            writing.note_import(self._note(state), job_id=self.job.job_id)
             self._measure(state)
             writing.save_cursor(self.job.job_id, state.to_text())
         state.database_seconds += time.monotonic() - began
@@ -332,6 +333,15 @@ class _Import:
         )
         writing.note_sources(basis, told, job_id=self.job.job_id)
         self.noted_sources |= told
+
+    def _note(self, state: ImportState) -> ImportNote:
+        met_all = not (self.request.is_part or state.failed_pages or state.failed or state.missing_records())
+        return ImportNote(
+            self.request.feed,
+            state.profile,
+            is_whole=state.is_complete and met_all and state.total > 0,
+            is_complete=state.is_complete,
+        )
 
     def _counted(self, group: _Group) -> ImportState:
         """Give the state as it will be when the group is stored, but for what the merge decides."""

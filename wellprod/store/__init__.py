@@ -1,7 +1,19 @@
 """The store: the one part that knows DuckDB and where the records lie."""
 
+from wellprod.store.imports import ImportNote, last_note
 from wellprod.store.migrations import SCHEMA_VERSION
 from wellprod.store.reading import Reading
 from wellprod.store.store import FigureBasis, Limits, Store, Writing, load_cursor, read_copy
 
-__all__ = ["SCHEMA_VERSION", "FigureBasis", "Limits", "Reading", "Store", "Writing", "load_cursor", "read_copy"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "FigureBasis",
+    "ImportNote",
+    "Limits",
+    "Reading",
+    "Store",
+    "Writing",
+    "last_note",
+    "load_cursor",
+    "read_copy",
+]

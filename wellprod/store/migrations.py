@@ -53,6 +53,15 @@ MIGRATIONS: dict[str, str] = {
             job_id UUID NOT NULL, told_at TIMESTAMP NOT NULL
         );
     """,
+    # A version in the history ended because the source restated the record, no longer has it, or its import was undone.
+    "0003 imports, and why a version ended": """
+        CREATE TABLE imports (
+            job_id UUID NOT NULL, feed VARCHAR NOT NULL, profile VARCHAR, entity_type VARCHAR, delta_link VARCHAR,
+            is_whole BOOLEAN NOT NULL, is_complete BOOLEAN NOT NULL, noted_at TIMESTAMP NOT NULL
+        );
+        ALTER TABLE production_history ADD COLUMN change VARCHAR DEFAULT 'restated';
+        CREATE TABLE undone_imports (job_id UUID NOT NULL, undone_by UUID NOT NULL, undone_at TIMESTAMP NOT NULL);
+    """,
 }
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -14,6 +14,7 @@ import polars as pl
 from wellprod.errors import StoreError, StoreFull, StoreMissing, WellprodError
 from wellprod.settings import bytes_of
 from wellprod.store.gate import opened
+from wellprod.store.imports import ImportNote, write_note
 from wellprod.store.merge import Merged, merge
 from wellprod.store.migrations import migrate, pending
 from wellprod.store.reading import Reading
@@ -194,6 +195,10 @@ class Writing:
             self.connection.execute("DELETE FROM data_sources WHERE data_source = ?", [source])
             row = [source, *astuple(basis), job_id, self.now]
             self.connection.execute("INSERT INTO data_sources VALUES (?, ?, ?, ?, ?, ?::UUID, ?)", row)
+
+    def note_import(self, note: ImportNote, *, job_id: str) -> None:
+        """Keep what there is to know of an import beside its records."""
+        write_note(self.connection, job_id, note, self.now)
 
     def save_cursor(self, job_id: str, state: str) -> None:
         """Keep where the import `job_id` stands, as text, in the place of what was kept before."""
