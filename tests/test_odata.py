@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-import polars as pl
 import pytest
 
 from wellprod.demo import Fault, create_app, running
@@ -24,44 +23,12 @@ from wellprod.errors import (
     UsageError,
 )
 from wellprod.feed.odata import ODataFeed
-from wellprod.feed.page import Content, FailedPage, Page, Place, read_content
+from wellprod.feed.page import FailedPage, Place
 from wellprod.feed.wire import Stopped
 from wellprod.settings import Settings, load_settings
 
+from .reading import ORDER, frame, read, read_all, tuned, wells_of
 from .scripted import Asked, Reply, record, scripted_feed
-
-ORDER = ("field_code", "well_code", "production_period")
-
-
-def read(body: bytes) -> Content:
-    """Read the well codes of a page."""
-    return read_content(body, ("well_code",))
-
-
-def frame(count: int) -> pl.DataFrame:
-    """Give `count` records, one a well."""
-    return pl.DataFrame([record(number) for number in range(count)], infer_schema_length=None)
-
-
-def wells_of(pages: Sequence[Page | FailedPage]) -> list[int]:
-    """Give the well codes of all pages that came, in order."""
-    return [int(code) for page in pages if isinstance(page, Page) for code in page.rows["well_code"]]
-
-
-def read_all(url: str, settings: Settings, paging: str = "server", **options: Any) -> tuple[list[int], ODataFeed]:
-    """Read a feed to its end and give the well codes in the order they came."""
-    feed = ODataFeed(url, settings, **options)
-    try:
-        pages = feed.windows(read, Place(), ORDER) if paging == "skip" else feed.pages(read, Place())
-        return wells_of(list(pages)), feed
-    finally:
-        feed.close()
-
-
-def tuned(settings: Settings, **changes: Any) -> Settings:
-    """Give the settings with some changed."""
-    return settings.model_copy(update=changes)
-
 
 # Paging
 

@@ -117,7 +117,7 @@ class ODataFeed:
             A page could not be had for good; those before it have been given.
         """
         link, number = place.link, place.page
-        seen = {hash(link)}
+        seen: set[int] = set()
         if link is None:
             self._find_entity_set()
         while True:
@@ -127,6 +127,7 @@ class ODataFeed:
             if answer.content.count is not None:
                 self.count = answer.content.count
             try:
+                seen |= {hash(link), hash(answer.url)}
                 self.delta_link = self._link(answer, answer.content.delta_link, f"The delta link of page {number}")
                 link = self._next_link(answer, number)
                 if link is not None and hash(link) in seen:
@@ -137,7 +138,6 @@ class ODataFeed:
             except FeedLinkRefused:
                 yield answer.page(number, None)
                 raise
-            seen.add(hash(link))
             yield answer.page(number, Place(number + 1, link=link) if link else None)
             if link is None:
                 return
