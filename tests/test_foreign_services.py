@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
 
 FEW, MANY = 8_000, 100_000
+SIGN_IN = foreign.USER.encode(), foreign.PASSWORD.encode()
 PAGING: tuple[Literal["server", "skip"], ...] = ("server", "skip")
 
 
@@ -120,6 +122,23 @@ def test_a_month_limits_what_a_service_of_version_2_gives(settings: Settings, sa
     assert_whole(start_import(request, settings), FEW // 100)
 
 
+def test_the_changes_of_a_service_come_by_its_delta_link(settings: Settings) -> None:
+    """What was changed, added and removed there since the first import, and nothing else, is sent and taken over."""
+    key = "/WellProduction(field_code=0,well_code=0,production_period=2000-{}-01T00:00:00Z)"
+    new = {"field_code": 7, "well_code": 8, "production_period": "2000-01-01T00:00:00Z", "oil_production_kbd": 1.0}
+    with foreign.odatapy_service(foreign.invented(50), 2500) as root:
+        assert_whole(start_import(ImportRequest(root, changes=True), settings), 50)
+        with httpx.Client(base_url=root, auth=SIGN_IN) as writer:
+            writer.patch(key.format("01"), json={"oil_production_kbd": 99.5}).raise_for_status()
+            writer.delete(key.format("02")).raise_for_status()
+            writer.post("/WellProduction", json=new).raise_for_status()
+        state = start_import(ImportRequest(root, changes=True), settings).state
+    assert (state.part, state.total, state.new, state.restated, state.deleted) == ("delta", 2, 1, 1, 1)
+    _, _, *rest = foreign.invented(50)
+    months = [(0, 0, date(2000, 1, 1), 99.5), *rest, (7, 8, date(2000, 1, 1), 1.0)]
+    assert stored(settings, "field_code, well_code, production_period, oil_production_kbd") == months
+
+
 @pytest.mark.parametrize("kind", ["odatapy", "sap"])
 def test_a_wrong_password_is_refused(settings: Settings, odatapy_url: str, sap_url: str, kind: str) -> None:
     """The error says what was tried and what to do, and not the password."""
@@ -145,8 +164,7 @@ def test_the_metadata_of_others_is_read(settings: Settings, odatapy_url: str, sa
         if url.endswith(foreign.SAP_V2):
             continue
         root, _, entity_set = url.rpartition("/")
-        sign_in = foreign.USER.encode(), foreign.PASSWORD.encode()
-        as_json = httpx.get(f"{root}/$metadata?$format=json", auth=sign_in).content
+        as_json = httpx.get(f"{root}/$metadata?$format=json", auth=SIGN_IN).content
         again = read_entity_type(as_json, entity_set)
         assert as_json.startswith(b"{") and again is not None
         assert not drift(found, again)

@@ -350,7 +350,8 @@ def test_html_is_told_before_it_is_parsed(settings: Settings, body: str) -> None
 
     with scripted_feed(lambda _: Reply(body, headers={"Content-Type": "text/html; charset=utf-8"})) as (url, asked):
         feed = ODataFeed(f"{url}/Wells", settings)
-        with pytest.raises(FeedUnreadable, match="web page in place of records"):
+        with pytest.raises(FeedUnreadable, match="web page in place of records") as caught:
             list(feed.windows(must_not_read, Place(), ORDER))
         feed.close()
     assert len(asked) == 1
+    assert "sign-in" in caught.value.next
