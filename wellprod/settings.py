@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     feed_retry_seconds: float = Field(0.5, ge=0, description="First wait before a further attempt; it doubles")
     feed_retry_max_seconds: float = Field(60.0, ge=0, description="Longest wait, also when the feed asks for more")
     feed_delay_seconds: float = Field(0.0, ge=0, description="Pause between two requests")
+    feed_pages_max: int = Field(100_000, ge=1, description="Pages after which an import ends as endless")
     window_months: int = Field(24, ge=1, description="Recent months that an import of changes reads again")
     full_pass_days: int = Field(90, ge=1, description="Days after which an import of changes reads the whole feed")
     page_size: int = Field(1000, description="Records a page to ask for, 1 to 5000")
