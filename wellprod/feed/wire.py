@@ -31,11 +31,13 @@ from wellprod.errors import (
     redact,
 )
 from wellprod.feed.page import Content, Page, Place, Reader
+from wellprod.feed.throttle import Throttle
 from wellprod.log import get_logger
 from wellprod.settings import Settings
 
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _REDIRECTS = 5
+_TOLD_WAIT_SECONDS = 0.2
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -101,6 +103,7 @@ class Wire:
         self._notify = notify or (lambda text: None)
         self._stop = threading.Event()
         self._fetched_once = False
+        self._throttle = Throttle(settings.feed_delay_seconds)
         self._client = httpx.Client(transport=transport, timeout=settings.feed_timeout_seconds, verify=_certificates())
 
     def close(self) -> None:
@@ -118,8 +121,6 @@ class Wire:
         Stopped
             The wire was closed.
         """
-        if self._fetched_once and self._settings.feed_delay_seconds:
-            self._pause(self._settings.feed_delay_seconds)
         attempts = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._settings.feed_attempts),
             wait=self._wait,
@@ -138,11 +139,20 @@ class Wire:
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         longest = self._settings.feed_retry_max_seconds
-        if isinstance(error, _Again) and error.wait is not None:
-            return min(max(error.wait, 0.0), longest)
         first = self._settings.feed_retry_seconds
-        backoff = tenacity.wait_exponential(multiplier=first, max=longest) + tenacity.wait_random(0, first)
-        return backoff(state)
+        wait = (tenacity.wait_exponential(multiplier=first, max=longest) + tenacity.wait_random(0, first))(state)
+        if isinstance(error, _Again):
+            if error.wait is not None:
+                wait = min(max(error.wait, 0.0), longest)
+            if error.wait is not None or error.error.details.get("status") == HTTPStatus.TOO_MANY_REQUESTS:
+                self._throttle.hold(wait)
+        return wait
+
+    def _await_turn(self) -> None:
+        while wait := self._throttle.turn():
+            if wait >= _TOLD_WAIT_SECONDS:
+                self._notify(f"the next request in {wait:.1f} s: {self._throttle.reason}")
+            self._pause(wait)
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
         wait = state.next_action.sleep if state.next_action else 0.0
@@ -158,9 +168,11 @@ class Wire:
     def _attempt(self, url: str, read: Reader) -> Fetched:
         if self._stop.is_set():
             raise Stopped
+        self._await_turn()
         began = time.perf_counter()
         answer = self._get(url)
         seconds = time.perf_counter() - began
+        self._throttle.answered(seconds)
         try:
             content = read(answer.body.removeprefix(_BYTE_ORDER_MARK))
         except FeedUnreadable as error:
