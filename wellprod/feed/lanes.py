@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from wellprod.feed.wire import Fetched
 
 _WRONG_GUESSES = 3
-_MORE_THAN_LANES = 2  # windows ahead, so that no lane stands still while the next window in order is late
+_MORE_THAN_LANES = 4  # windows ahead, so that no lane stands still while the next window in order is late
 
 
 class Lanes:
@@ -39,13 +39,13 @@ class Lanes:
         self._wrong_guesses = 0
 
     def go_ahead(self, skip: int, height: int, count: int) -> None:
-        """Fetch ahead from `skip` on, in windows of `height` records up to `count`, as many as lanes may be ahead."""
+        """Fetch ahead from `skip` on, in windows of `height` records, to the one after the last of `count` records."""
         if self._wrong_guesses >= _WRONG_GUESSES:
             return
-        at = self._ahead[-1][0] + height if self._ahead else skip
-        while at < count and len(self._ahead) < self._lanes + _MORE_THAN_LANES:
-            self._ask(at)
-            at += height
+        last = self._ahead[-1][0] if self._ahead else skip - height
+        while last < count and len(self._ahead) < self._lanes + _MORE_THAN_LANES:
+            last = min(last + height, count)
+            self._ask(last)
 
     def take(self, skip: int) -> Fetched | None:
         """Give the window at `skip` when it is the next one ahead, waiting for it; else None, and none is ahead.
