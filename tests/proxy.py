@@ -51,13 +51,14 @@ KINDS = (
     "410",
 )
 SLOW = ("stall", "stall-body", "drip")
+_KEPT = ("Content-Type", "Content-Encoding")
 _PIECE = 700
 _DRIP_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """One answer that is spoiled: for which page, from 0, how, and at which share of the text."""
+    """One answer that is spoiled: for which page, from 0 (-1 is `$metadata`), how, and at which share of the text."""
 
     page: int
     kind: str
@@ -138,6 +139,8 @@ class Proxy:
         return self._spoil(trouble, path, headers, client)
 
     def _page_of(self, path: str) -> int:
+        if path.endswith("$metadata"):
+            return -1
         query = unquote(urlsplit(path).query)
         skip = re.search(r"\$skip=(\d+)", query)
         token = re.search(r"\$skiptoken=([\w-]+)", query)
@@ -147,9 +150,7 @@ class Proxy:
     def _right(self, path: str, headers: dict[str, str]) -> bytes:
         """Give the whole answer of the feed, with its Content-Length."""
         connection = http.client.HTTPConnection(self.feed.netloc, timeout=30)
-        with suppress(KeyError):
-            headers = {**headers, "Connection": "close"}
-        connection.request("GET", path, headers=headers)
+        connection.request("GET", path, headers={**headers, "Connection": "close"})
         answer = connection.getresponse()
         body = answer.read()
         connection.close()

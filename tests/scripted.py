@@ -33,8 +33,10 @@ class Reply:
 
 
 @contextmanager
-def scripted_feed(answer: Callable[[Asked], Reply]) -> Iterator[tuple[str, list[Asked]]]:
-    """Serve `answer` and give the address of the service and the list of what it is asked."""
+def scripted_feed(
+    answer: Callable[[Asked], Reply], metadata: Callable[[], Reply] = lambda: Reply("", 404)
+) -> Iterator[tuple[str, list[Asked]]]:
+    """Serve `answer` and give the address of the service and the list of what it is asked, its `$metadata` apart."""
     asked: list[Asked] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -42,8 +44,10 @@ def scripted_feed(answer: Callable[[Asked], Reply]) -> Iterator[tuple[str, list[
             parts = urlsplit(self.path)
             options = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
             request = Asked(parts.path, options, {name.lower(): value for name, value in self.headers.items()})
-            asked.append(request)
-            reply = answer(request)
+            is_metadata = parts.path.endswith("$metadata")
+            if not is_metadata:
+                asked.append(request)
+            reply = metadata() if is_metadata else answer(request)
             body = reply.body.encode() if isinstance(reply.body, str) else json.dumps(reply.body).encode()
             headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **reply.headers}
             self.send_response(reply.status)

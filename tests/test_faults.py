@@ -51,7 +51,7 @@ class Case:
 
 troubles = st.builds(
     Trouble,
-    page=st.integers(0, 6),
+    page=st.integers(-1, 6),
     kind=st.sampled_from(KINDS),
     share=st.floats(0, 1),
 )
@@ -92,6 +92,7 @@ class Watch:
         self.new_before = len(stored_wells(settings))
 
     def __call__(self, now: Progress) -> None:
+        """Compare this with what is stored and with what was told before."""
         assert now.new_records == len(stored_wells(self.settings)) - self.new_before
         assert now.records_processed == now.new_records + now.duplicate_records
         assert now.restated_records == now.failed_records == 0
@@ -186,7 +187,9 @@ def test_one_answer_spoiled_is_no_page_lost(
         told: list[str] = []
         quick = settings.model_copy(update={"page_size": 5, "feed_retry_seconds": 0, "feed_retry_max_seconds": 0.02})
         feed = ODataFeed(proxy.url, quick.model_copy(update={"feed_timeout_seconds": 0.4}), notify=told.append)
-        place, wells, errors = Place(), [], []
+        place: Place | None = Place()
+        wells: list[int] = []
+        errors: list[FeedError] = []
         while place is not None:
             try:
                 for page in feed.windows(read, place, ORDER) if paging == "skip" else feed.pages(read, place):

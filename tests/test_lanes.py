@@ -30,9 +30,7 @@ def windows_of(count: int, size: int) -> Callable[[Asked], Reply]:
 
     def answer(asked: Asked) -> Reply:
         skip = int(asked.options["$skip"])
-        return Reply(
-            {"@odata.count": count, "value": [record(n) for n in range(skip, min(skip + size, count))], **more}
-        )
+        return Reply({"@odata.count": count, "value": [record(n) for n in range(skip, min(skip + size, count))]})
 
     return answer
 

@@ -15,7 +15,8 @@ WellprodError                      exit code 1
 │   │   └── FeedSignInRefused      401 or 403: no page will be given
 │   ├── FeedUnreadable             an answer that is no page of records
 │   ├── FeedPageTooLarge           a page above the size limit
-│   └── FeedLinkRefused            a next link that leads elsewhere or in a circle
+│   ├── FeedLinkRefused            a next link that leads elsewhere or in a circle
+│   └── FeedDrift                  a property that the profile reads was removed or retyped
 ├── StoreError                     the DuckDB file
 │   ├── StoreMissing               nothing was imported yet
 │   ├── StoreBusy                  another process holds the file
@@ -177,6 +178,12 @@ class FeedLinkRefused(FeedError):
     """A next link leads to another origin, or to a page that was read already."""
 
     code = "FEED_LINK_REFUSED"
+
+
+class FeedDrift(FeedError):
+    """The feed has removed or retyped a property that the profile reads."""
+
+    code = "FEED_DRIFT"
 
 
 class StoreError(WellprodError):

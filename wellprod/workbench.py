@@ -268,6 +268,7 @@ class Workbench:
         start_page: int = 1,
         max_pages: int | None = None,
         since: str | None = None,
+        changes: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ImportSummary:
         """Import a feed or a file, and wait for its end; Kernel > Interrupt stops it, and `resume` goes on.
@@ -286,6 +287,8 @@ class Workbench:
             First page, from 1, which needs numbered pages or a file; and how many at most.
         since
             First production month, such as ``"2024-01"``.
+        changes
+            Read only what may have changed since the last import of this feed.
         on_progress
             Told how far it is while it runs.
 
@@ -304,6 +307,7 @@ class Workbench:
             start_page=start_page,
             max_pages=max_pages,
             since=since,
+            changes=changes,
         )
         return start_import(asked, self.settings, on_progress=on_progress)
 
@@ -317,6 +321,7 @@ class Workbench:
         start_page: int = 1,
         max_pages: int | None = None,
         since: str | None = None,
+        changes: bool = False,
     ) -> str:
         """Start an import that runs by itself, also when the kernel ends, and give its job id; see `start_import`.
 
@@ -330,6 +335,7 @@ class Workbench:
             start_page=start_page,
             max_pages=max_pages,
             since=since,
+            changes=changes,
         )
         return trigger_import(asked, self.settings)
 

@@ -123,6 +123,12 @@ def import_(
     start_page: Annotated[int, typer.Option(help="First page; needs --paging skip or a file.")] = 1,
     max_pages: Annotated[int | None, typer.Option(help="Pages to read at most.")] = None,
     since: Annotated[str | None, typer.Option(help="First production month, such as 2023-01.")] = None,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="Only what may have changed: by a delta link, or the last months.")
+    ] = False,
+    accept_drift: Annotated[
+        bool, typer.Option("--accept-drift", help="Go on though the feed changed what the profile reads.")
+    ] = False,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -139,6 +145,8 @@ def import_(
         start_page=start_page,
         max_pages=max_pages,
         since=since,
+        changes=changes,
+        accept_drift=accept_drift,
     )
     if background:
         return work.end_trigger(trigger_import(request, settings), settings, as_json)

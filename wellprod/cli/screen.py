@@ -119,6 +119,8 @@ def show_import(summary: ImportSummary, store: Path) -> None:
     table.add_row("Status", f"[bold {_COLOURS[status]}]{status}[/]")
     table.add_row("Job", values["job_id"])
     table.add_row("Source", escape(values["source"]) + (f" (profile {values['profile']})" if values["profile"] else ""))
+    if summary.request.changes:
+        table.add_row("Read", escape(values["read"]["told"]))
     batch = values["batch_result"]
     table.add_row("Records", f"{number(batch['total_items'])} read, {number(batch['processed_items'])} stored")
     table.add_row(
@@ -126,6 +128,8 @@ def show_import(summary: ImportSummary, store: Path) -> None:
         f"{number(counts['new_records'])} new · {number(counts['duplicate_records'])} duplicate ·"
         f" {number(counts['restated_records'])} restated · {number(counts['error_records'])} rejected",
     )
+    if counts["deleted_records"]:
+        table.add_row("", f"{number(counts['deleted_records'])} deleted, since the feed no longer has them")
     failed = f", [red]{number(pages['failed_pages'])} failed[/]" if pages["failed_pages"] else ""
     table.add_row(
         "Pages",
@@ -140,6 +144,8 @@ def show_import(summary: ImportSummary, store: Path) -> None:
     out.print(table)
     _list("Rejected", counts["rejects_by_reason"])
     _list("Quality findings", counts["quality_findings"])
+    if unmapped := values["schema"].get("unmapped"):
+        _say(out, f"[bold]Not mapped:[/] {escape(', '.join(unmapped))}")
     for warning in values["warnings"]:
         _say(out, f"[yellow]Warning:[/] {escape(warning)}")
     for error in values["errors"][:10]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
@@ -16,7 +16,7 @@ import polars as pl
 from wellprod.errors import SettingsError
 from wellprod.feed.profile import RATES, Profile
 from wellprod.feed.units import parse_unit, scaled
-from wellprod.schema import CONTENT, FIGURES, RECORD
+from wellprod.schema import CONTENT, FIGURES, KEY, RECORD
 
 _ISO = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 _INTEGER = r"^[+-]?\d{1,18}(?:\.0+)?$"
@@ -25,6 +25,13 @@ _HASH_BITS = 52  # the widest that a spreadsheet and JSON read back without loss
 
 NO_RECORD = "the row holds nothing that the profile names"
 """The reason of a reject that is no object, or one of another kind."""
+
+REMOVED_KEY: dict[str, pl.DataType] = {
+    **{name: RECORD[name] for name in KEY},
+    "page": pl.Int32(),
+    "row_number": pl.Int32(),
+}
+"""The columns that say which record was removed, and where it was said."""
 
 RULES: dict[str, str] = {
     "negative_rate": "a rate below zero",
@@ -61,12 +68,14 @@ class Cleaned:
 
     `records` has the content columns of the record, `day_given`, `page` and `row_number` (and `field_text`,
     `well_text` where codes were made from text); `rejects` has page, row_number and reason; `findings` counts
-    breaches by rule.
+    breaches by rule. `removed` has the key, page and row_number of what the source says it no longer has; a null
+    data_source stands for any.
     """
 
     records: pl.DataFrame
     rejects: pl.DataFrame
     findings: dict[str, int]
+    removed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REMOVED_KEY))
 
 
 def clean(rows: pl.DataFrame, profile: Profile, *, reject_rules: Sequence[str] = (), today: date) -> Cleaned:

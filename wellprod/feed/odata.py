@@ -23,6 +23,7 @@ from wellprod.errors import (
 from wellprod.feed.lanes import Lanes
 from wellprod.feed.page import Content, FailedPage, Page, Place, Reader, first_rows, is_service_document
 from wellprod.feed.wire import Fetched, Wire, check_address, origin_of
+from wellprod.log import get_logger
 from wellprod.settings import Settings
 
 _OPTION_REFUSED = {400, 404, 501}
@@ -48,6 +49,8 @@ class ODataFeed:
         Names to look for when `url` answers with the list of its entity sets.
     filter
         A `$filter` to add, such as ``production_period ge 2024-01-01T00:00:00Z``.
+    track_changes
+        Ask for a link that tells later what has changed since, to be had as `delta_link` after the last page.
     notify
         Told in one line what the client waits for.
     transport
@@ -66,6 +69,7 @@ class ODataFeed:
         *,
         entity_sets: Sequence[str] = (),
         filter: str | None = None,
+        track_changes: bool = False,
         notify: Callable[[str], None] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -73,9 +77,12 @@ class ODataFeed:
         self.url = url
         self.warnings: list[str] = []
         self.count: int | None = None
+        self.delta_link: str | None = None
+        self._context: str | None = None
         self._settings = settings
         self._entity_sets = tuple(entity_sets)
         self._filter = filter
+        self._preferences = "odata.track-changes" if track_changes else ""
         self._refused_options: set[str] = set()
         self._options_accepted = False
         self._wire = Wire(url, settings, notify, transport)
@@ -106,9 +113,11 @@ class ODataFeed:
             self._find_entity_set()
         while True:
             answer = self._wire.fetch(link, read) if link else self._first_that_works(self._first_page_url, read)
+            self._context = self._context or self._base(answer)
             if answer.content.count is not None:
                 self.count = answer.content.count
             try:
+                self.delta_link = self._link(answer, answer.content.delta_link, f"The delta link of page {number}")
                 link = self._next_link(answer, number)
                 if link is not None and hash(link) in seen:
                     raise FeedLinkRefused(
@@ -210,12 +219,23 @@ class ODataFeed:
             answer = ahead
         else:
             answer = self._first_that_works(lambda: self._window_url(place.skip, order_by), read)
+        self._context = self._context or self._base(answer)
         if answer.content.count is not None:
             self.count = answer.content.count
         return answer
 
     def _is_past_count(self, place: Place) -> bool:
         return self.count is not None and place.skip >= self.count
+
+    def metadata(self) -> bytes | None:
+        """Give the service's description of its entities, once a page was read; None where it cannot be had."""
+        if self._context is None:
+            return None
+        try:
+            return self._wire.document(self._context)
+        except FeedError as error:
+            get_logger().info("metadata_not_had", reason=error.message)
+            return None
 
     # Addresses
 
@@ -261,8 +281,10 @@ class ODataFeed:
         self.url = urljoin(self.url, str(listed[wanted]))
 
     def _next_link(self, answer: Fetched, number: int) -> str | None:
-        """Resolve a next link against the context URL, else the address of the page (JSON Format 4.3)."""
-        link = answer.content.next_link
+        return self._link(answer, answer.content.next_link, f"The next link of page {number}")
+
+    def _link(self, answer: Fetched, link: str | None, name: str) -> str | None:
+        """Resolve a link against the context URL, else the address of the page (JSON Format 4.3)."""
         if link is None:
             return None
         base = urljoin(answer.url, (answer.content.context or "").partition("#")[0].removesuffix("$metadata"))
@@ -270,16 +292,19 @@ class ODataFeed:
             link = urljoin(base, link)
             origin = origin_of(link)
         except ValueError:
-            raise FeedLinkRefused(
-                f"The next link of page {number} is no address.", next="Tell the feed's operator."
-            ) from None
+            raise FeedLinkRefused(f"{name} is no address.", next="Tell the feed's operator.") from None
         if origin not in self._wire.trusted | self._wire.redirected:
             raise FeedLinkRefused(
-                f"The next link of page {number} leads to another origin, {origin};"
-                f" allowed: {', '.join(sorted(self._wire.trusted))}.",
+                f"{name} leads to another origin, {origin}; allowed: {', '.join(sorted(self._wire.trusted))}.",
                 next="If you trust it with your credentials, add it to WELLPROD_FEED_ALLOWED_ORIGINS.",
             )
         return link
+
+    def _base(self, answer: Fetched) -> str | None:
+        """Give the address of `$metadata`: what the page names, else that beside the entity set."""
+        named = (answer.content.context or "").partition("#")[0]
+        address = urljoin(answer.url, named or "$metadata")
+        return address if origin_of(address) in self._wire.trusted else None
 
     def _first_that_works(self, url: Callable[[], str], read: Reader) -> Fetched:
         """Fetch, and where the service refuses $count or $orderby (400, 404, 501), do without (13.3 item 20)."""
@@ -288,7 +313,7 @@ class ODataFeed:
         for dropped in attempts:
             self._refused_options |= dropped
             try:
-                fetched = self._wire.fetch(url(), read)
+                fetched = self._wire.fetch(url(), read, self._preferences)
             except FeedRefused as error:
                 self._refused_options -= dropped
                 refused = error.details.get("status") in _OPTION_REFUSED

@@ -15,7 +15,8 @@ from wellprod.errors import FeedError, FeedUnreadable
 _NEXT = ("@odata.nextLink", "@nextLink", "odata.nextLink")
 _COUNT = ("@odata.count", "@count", "odata.count")
 _CONTEXT = ("@odata.context", "@context", "odata.metadata")
-_ENVELOPE = dict.fromkeys((*_NEXT, *_COUNT, *_CONTEXT, "error"), pl.String)
+_DELTA = ("@odata.deltaLink", "@deltaLink")
+_ENVELOPE = dict.fromkeys((*_NEXT, *_COUNT, *_CONTEXT, *_DELTA, "error"), pl.String)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Content:
     next_link: str | None = None
     count: int | None = None
     context: str | None = None
+    delta_link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +154,12 @@ def _records(page: Any) -> list[Any]:
     return list(page["value"])
 
 
-def _read_envelope(envelope: dict[str, str | None]) -> tuple[str | None, int | None, str | None]:
-    link, count, context = (
-        next((text for name in names if (text := envelope.get(name))), None) for names in (_NEXT, _COUNT, _CONTEXT)
+def _read_envelope(envelope: dict[str, str | None]) -> tuple[str | None, int | None, str | None, str | None]:
+    link, count, context, delta = (
+        next((text for name in names if (text := envelope.get(name))), None)
+        for names in (_NEXT, _COUNT, _CONTEXT, _DELTA)
     )
-    return link, int(count) if count and count.isdigit() else None, context
+    return link, int(count) if count and count.isdigit() else None, context, delta
 
 
 def _text(value: Any) -> str | None:

@@ -111,8 +111,22 @@ class Wire:
         self._stop.set()
         self._client.close()
 
-    def fetch(self, url: str, read: Reader) -> Fetched:
-        """Get and read one page.
+    def document(self, url: str) -> bytes:
+        """Get what is no page of records, such as `$metadata`, in a single attempt.
+
+        Raises
+        ------
+        FeedError
+            It could not be had.
+        """
+        self._await_turn()
+        try:
+            return self._get(url, {"Accept": "application/xml"}).body
+        except _Again as again:
+            raise again.error from None
+
+    def fetch(self, url: str, read: Reader, preferences: str = "") -> Fetched:
+        """Get and read one page; `preferences` are added to those that every request has.
 
         Raises
         ------
@@ -130,7 +144,7 @@ class Wire:
             reraise=True,
         )
         try:
-            fetched = attempts(self._attempt, url, read)
+            fetched = attempts(self._attempt, url, read, preferences)
         except _Again as again:
             raise again.error from None
         self._fetched_once = True
@@ -165,12 +179,13 @@ class Wire:
         if self._stop.wait(seconds):
             raise Stopped
 
-    def _attempt(self, url: str, read: Reader) -> Fetched:
+    def _attempt(self, url: str, read: Reader, preferences: str) -> Fetched:
         if self._stop.is_set():
             raise Stopped
         self._await_turn()
         began = time.perf_counter()
-        answer = self._get(url)
+        size = f"odata.maxpagesize={self._settings.page_size}"
+        answer = self._get(url, {"Prefer": f"{size}, {preferences}" if preferences else size})
         seconds = time.perf_counter() - began
         self._throttle.answered(seconds)
         try:
@@ -185,13 +200,15 @@ class Wire:
             raise _Again(error) from None
         return Fetched(content, answer.body.removeprefix(_BYTE_ORDER_MARK), answer.url, seconds)
 
-    def _get(self, url: str) -> _Answer:
+    def _get(self, url: str, headers: dict[str, str]) -> _Answer:
         """Get the whole body within the time-out, following redirects; credentials go to trusted origins only."""
         deadline = time.monotonic() + self._settings.feed_timeout_seconds
         for _ in range(_REDIRECTS + 1):
             trusted = origin_of(url) in self.trusted
             try:
-                with self._client.stream("GET", url, headers=self._headers(trusted), auth=self._auth(trusted)) as r:
+                with self._client.stream(
+                    "GET", url, headers={**self._headers(trusted), **headers}, auth=self._auth(trusted)
+                ) as r:
                     if r.is_redirect and "location" in r.headers:
                         url = urljoin(url, r.headers["location"])
                         self.redirected.add(origin_of(url))
@@ -225,7 +242,6 @@ class Wire:
         headers = {
             "Accept": "application/json;odata.metadata=minimal",
             "OData-MaxVersion": "4.0",
-            "Prefer": f"odata.maxpagesize={self._settings.page_size}",
             "User-Agent": "wellprod",
         }
         settings = self._settings

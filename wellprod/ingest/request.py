@@ -85,6 +85,11 @@ class ImportRequest:
                 raise UsageError("since asks the feed to filter; a file cannot.", next="Leave since out.")
             if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-01)?", self.since):
                 raise UsageError(f"since {self.since!r} is not allowed; it must be a month such as 2024-01.")
+        if self.changes and (self.is_file or self.since or self.start_page > 1):
+            given = "a file" if self.is_file else "since" if self.since else "a start page"
+            raise UsageError(
+                f"changes reads what may have changed in a feed; it does not go with {given}.", next="Leave one out."
+            )
 
     @classmethod
     def from_settings(cls, settings: Settings, source: str | None = None, **given: Any) -> ImportRequest:
@@ -121,7 +126,7 @@ class ImportRequest:
 
     @property
     def is_part(self) -> bool:
-        """Whether only a part of what the feed has is asked for; a file may always be a part."""
+        """Whether only a part of what the feed has is asked for, apart from `changes`; a file may always be a part."""
         limited = self.max_pages is not None or self.start_page > 1 or self.since is not None
         return limited or self.is_file or bool(_OPTION_OF_A_PART.search(self.source))
 

@@ -18,7 +18,9 @@ from wellprod.errors import ImportFailed, JobError, WellprodError, mask_secrets_
 from wellprod.feed.clean import Cleaned
 from wellprod.feed.page import FailedPage, Page, Place
 from wellprod.feed.profile import Profile
-from wellprod.ingest.mapping import cleaned, with_raw_rows
+from wellprod.ingest.changes import part_to_read
+from wellprod.ingest.drift import known_type
+from wellprod.ingest.mapping import cleaned, last_removed, with_raw_rows
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.source import Source, first_place
 from wellprod.ingest.state import ImportState, saved_state
@@ -178,18 +180,26 @@ class _Import:
 
     def _load_state(self) -> None:
         saved = saved_state(self.store, self.job.job_id)
-        self.state = saved or ImportState(place=first_place(self.request))
+        self.state = saved or self._fresh_state()
         self.before_run = replace(self.state)
+        self.source.known_type = known_type(self.store, self.request)
         self.log.info(
             "import_started",
             source=self.request.as_parameters()["source"],
             paging=self.request.paging,
+            part=self.state.part_told,
             page_size=self.request.page_size,
             first_page=self.state.place.page,
             run=self.job.runs,
         )
         if saved:
             self._report(force=True)  # what was stored and, when the last run was killed, not told
+
+    def _fresh_state(self) -> ImportState:
+        part = part_to_read(self.request, self.settings, self.store)
+        kind = "delta" if part.delta_link else "window" if part.first_month else "all"
+        place = Place(link=part.delta_link) if part.delta_link else first_place(self.request)
+        return ImportState(place, kind, part.why, part.first_month, self.request.profile or part.profile)
 
     def _read_all(self) -> bool:
         """Read to the end of the feed; False when it was stopped before."""
@@ -313,6 +323,7 @@ class _Import:
         records = [page.cleaned.records for page in group.pages if not page.cleaned.records.is_empty()]
         rejects = pl.concat([page.cleaned.rejects for page in group.pages]) if group.pages else pl.DataFrame()
         began = time.monotonic()
+        removed = pl.concat([page.cleaned.removed for page in group.pages]) if group.pages else pl.DataFrame()
         with self.store.write() as writing:
             if self.source.profile and records:
                 in_one_field = self.source.profile.well_in_one_field
@@ -323,6 +334,8 @@ class _Import:
                 state.restated += merged.restated
                 self._note_basis(writing, self.source.profile, given["data_source"].unique())
                 rejects = pl.concat([rejects, merged.rejects])
+            if not removed.is_empty():
+                state.deleted += writing.bury(last_removed(removed, records), job_id=self.job.job_id)
             if not rejects.is_empty():
                 pages = [page.page for page in group.pages]
                 writing.keep_rejects(with_raw_rows(rejects, pages), job_id=self.job.job_id)
@@ -346,11 +359,13 @@ class _Import:
         self.noted_sources |= told
 
     def _note(self, state: ImportState) -> ImportNote:
-        met_all = not (self.request.is_part or state.failed_pages or state.failed or state.missing_records())
+        link = self.source.delta_link if state.is_complete and not self.request.is_part else None
         return ImportNote(
             self.request.feed,
             state.profile,
-            is_whole=state.is_complete and met_all and state.total > 0,
+            state.entity_type,
+            mask_secrets_of(self.request.source, link) if link else None,
+            is_whole=state.read_all and not self.request.is_part,
             is_complete=state.is_complete,
         )
 
@@ -384,12 +399,16 @@ class _Import:
             state.expected_records = self.source.count
         for warning in self.source.warnings:
             state.warn(warning)
+        if self.source.described:
+            state.schema = self.source.described.as_dict()
+            state.entity_type = self.source.described.as_text()
+        state.part = self.source.part
         state.profile = self.source.profile_name
         state.file_mark = self.source.file_mark
 
     def _conclude(self, state: ImportState) -> None:
         """Note that all was read, and what is missing."""
-        if self.request.max_pages is not None or self.request.start_page > 1:
+        if self.request.max_pages is not None or self.request.start_page > 1 or state.part == "delta":
             state.expected_records = None
         elif state.missing_records():
             state.warn(
@@ -431,5 +450,6 @@ def _counts(state: ImportState) -> dict[str, int]:
         "new": state.new,
         "duplicate": state.duplicate,
         "restated": state.restated,
+        "deleted": state.deleted,
         "rejected": state.failed,
     }

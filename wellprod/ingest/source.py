@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from wellprod.errors import FeedRefused, FeedUnreadable, unmask_secrets
+from wellprod.feed.delta import read_delta
 from wellprod.feed.jsonfile import JsonFile
+from wellprod.feed.metadata import EntityType
 from wellprod.feed.odata import ODataFeed
 from wellprod.feed.page import Content, FailedPage, Page, Place, first_rows, read_content
 from wellprod.feed.profile import Profile, find_profile, load_profiles, recognise_profile
+from wellprod.ingest.drift import Described, check_drift, describe
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.state import ImportState
 from wellprod.settings import Settings
@@ -37,6 +42,12 @@ class Source:
         The feed's profile, once it is known.
     is_restarted
         Whether the feed is read again from page one instead of from where the import stopped.
+    part
+        What is read of the feed; see `ImportState`.
+    known_type
+        The entity type at the import before, to compare with.
+    described
+        What the feed says of its records, once the first page came.
     """
 
     def __init__(self, request: ImportRequest, settings: Settings, notify: Callable[[str], None]) -> None:
@@ -47,6 +58,10 @@ class Source:
         self._notify = notify
         self._feed: ODataFeed | None = None
         self._is_checked = False
+        self._found: set[str] = set()
+        self.part = "all"
+        self.known_type: EntityType | None = None
+        self.described: Described | None = None
         self.profile: Profile | None = None
         self.file_mark: str | None = None
 
@@ -63,7 +78,13 @@ class Source:
     @property
     def warnings(self) -> list[str]:
         """What was noticed so far."""
-        return [*self._warnings, *(self._feed.warnings if self._feed else ())]
+        described = self.described.warnings() if self.described else []
+        return [*self._warnings, *described, *(self._feed.warnings if self._feed else ())]
+
+    @property
+    def delta_link(self) -> str | None:
+        """Where the feed tells what changes from here on, once its last page came."""
+        return self._feed.delta_link if self._feed else None
 
     def close(self) -> None:
         """End any wait and close the connections."""
@@ -77,10 +98,13 @@ class Source:
         ------
         FeedError
             No further page can be had; those before it have been given.
+        FeedDrift
+            What the profile reads was removed or retyped since the import before; no page has been given.
         ProfileError
             No profile fits, or the one that was asked for does not.
         """
-        place = state.place
+        place, self.part = state.place, state.part
+        self._is_checked = self.part == "delta"  # its pages may hold removed entities alone
         if name := self._request.profile or state.profile:
             self.profile = find_profile(name, self._settings.profiles_path)
         if self._request.is_file:
@@ -94,24 +118,29 @@ class Source:
                 self._warnings.append("The file is one page of several: it names a next page that is not in it.")
             yield from file.pages(self._read, place)
             return
-        if self.profile is None and (self._request.paging == "skip" or self._request.first_month):
-            with closing(self._opened()) as feed:
+        since = state.first_month or self._request.first_month
+        if self.profile is None and (self._request.paging == "skip" or since):
+            with closing(self._opened(since)) as feed:
                 self._recognise(feed.sample())
-        self._feed = feed = self._opened()
-        if self._request.paging == "skip":
-            order_by = self.profile.order_by if self.profile else ()
-            yield from self._from_saved_link(place, lambda p: feed.windows(self._read, p, order_by))
-        else:
-            yield from self._from_saved_link(place, lambda p: feed.pages(self._read, p))
+        self._feed = feed = self._opened(since)
+        for page in self._from_saved_link(place, lambda p: self._pages_of(feed, p)):
+            if self.described is None and not state.schema and isinstance(page, Page):
+                self._describe(feed)
+            yield page
 
-    def _opened(self) -> ODataFeed:
+    def _pages_of(self, feed: ODataFeed, place: Place) -> Iterator[Page | FailedPage]:
+        if self._request.paging == "skip" and self.part != "delta":
+            return feed.windows(self._read, place, self.profile.order_by if self.profile else ())
+        return feed.pages(self._read, place)
+
+    def _opened(self, since: str | None) -> ODataFeed:
         known = [self.profile] if self.profile else load_profiles(self._settings.profiles_path).values()
-        since = self._request.first_month
         return ODataFeed(
             self._request.source,
             self._settings,
             entity_sets=[profile.entity_set for profile in known],
             filter=self.profile.since_filter(since) if self.profile and since else None,
+            track_changes=self._request.paging == "server" and not self._request.is_part,
             notify=self._notify,
         )
 
@@ -129,9 +158,15 @@ class Source:
                 given += 1
                 yield page
         except FeedRefused as error:
-            if given or place.link is None or error.details.get("status") not in _LINK_GONE:
+            status = error.details.get("status")
+            if place.link is None or status not in _LINK_GONE or (given and not self._is_delta_gone(status)):
                 raise
-            yield from pages(self._from_page_one("The saved next link has expired"))
+            what = "delta" if self.part == "delta" else "next"
+            self.part = "all"
+            yield from pages(self._from_page_one(f"The saved {what} link has expired"))
+
+    def _is_delta_gone(self, status: int) -> bool:
+        return self.part == "delta" and status == HTTPStatus.GONE
 
     def _from_page_one(self, reason: str) -> Place:
         self._warnings.append(f"{reason}; all is read again from page one, and what is stored counts as duplicate.")
@@ -144,16 +179,27 @@ class Source:
         """Read a page as the profile says; the first page with records decides on it."""
         if not self._is_checked:
             self._recognise(first_rows(body))
-        return read_content(body, self.profile.properties if self.profile else ("value",))
+        properties = self.profile.properties if self.profile else ("value",)
+        return read_delta(body, properties) if self.part == "delta" else read_content(body, properties)
 
     def _recognise(self, rows: list[Any]) -> None:
         found = {name for row in rows if isinstance(row, dict) for name in row}
         if not found:
             return
+        self._found = found
         if self.profile is None:
             self.profile = recognise_profile(rows, self._settings.profiles_path)
         self._warnings += self.profile.check(found)
         self._is_checked = True
+
+    def _describe(self, feed: ODataFeed) -> None:
+        """Learn what the feed says of its records, before the first of them is given."""
+        if self.profile is None:
+            return
+        entity_set = urlsplit(feed.url).path.rstrip("/").rpartition("/")[2]
+        self.described = describe(feed.metadata(), entity_set, self.profile, self._found, self.known_type)
+        if not self._request.accept_drift:
+            check_drift(self.described, self.profile)
 
 
 def check_file(request: ImportRequest, settings: Settings) -> None:

@@ -19,10 +19,16 @@ _KEPT_ERRORS = 1000
 class ImportState:
     """What one import has read and stored so far, over all its runs.
 
-    total = processed + failed records; processed = new + duplicate + restated.
+    total = processed + failed records; processed = new + duplicate + restated. `part` is what is read of the feed:
+    ``all``, a ``window`` from `first_month` on, or the changes that a ``delta`` link tells; `part_told` says it in
+    words. `schema` is what `$metadata` said: hash, added, removed, retyped and unmapped properties; `entity_type` is
+    that as the store keeps it.
     """
 
     place: Place = field(default_factory=Place)
+    part: str = "all"
+    part_told: str = ""
+    first_month: str | None = None
     profile: str | None = None
     is_complete: bool = False
     expected_records: int | None = None
@@ -33,6 +39,7 @@ class ImportState:
     new: int = 0
     duplicate: int = 0
     restated: int = 0
+    deleted: int = 0
     failed: int = 0
     peak_memory_mb: float = 0.0
     elapsed_seconds: float = 0.0
@@ -42,6 +49,8 @@ class ImportState:
     findings: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
+    schema: dict[str, Any] = field(default_factory=dict)
+    entity_type: str | None = None
     file_mark: str | None = None
 
     def to_text(self) -> str:
@@ -58,6 +67,11 @@ class ImportState:
     def processed(self) -> int:
         """Records that are in the store now."""
         return self.new + self.duplicate + self.restated
+
+    @property
+    def read_all(self) -> bool:
+        """Whether the import read all that the feed has, but for what was asked for itself."""
+        return self.is_complete and self.part == "all" and not self.failed_pages and not self.missing_records()
 
     def warn(self, text: str) -> None:
         """Add a warning, once."""

@@ -180,6 +180,7 @@ class _Form(w.VBox):
         self.max_pages = w.Text(placeholder="all", description="Max pages")
         self.since = w.Text(placeholder="YYYY-MM, or all", description="Since month")
         paging = [("By next links", "server"), ("By page number ($skip)", "skip")]
+        self.changes = w.Checkbox(value=False, description="Only what changed since the last import", indent=False)
         self.paging = w.Dropdown(options=paging, value="server", description="Paging")
         self._upload = w.HTML(
             "<div class='wp-upload'><label for='wp-upload'>Or pick a JSON file from this computer</label>"
@@ -187,12 +188,12 @@ class _Form(w.VBox):
             " data-wellprod-upload='.wp-source input'>"
             " <span data-wellprod-upload-status role='status'></span></div>"
         )
-        inputs = (self.source, self.profile, self.page_size, self.start_page, self.max_pages, self.since, self.paging)
-        for field in inputs:
+        how_much = (self.page_size, self.start_page, self.max_pages, self.since, self.paging)
+        for field in (self.source, self.profile, *how_much, self.changes):
             field.observe(lambda _: on_change(), "value")  # type: ignore[operator]
         self.offer_files()
-        how = parts.row(self.page_size, self.start_page, self.max_pages, self.since, self.paging)
-        super().__init__([parts.row(self.source, self.profile), self._upload, how, w.HTML(_sign_in(settings))])
+        rows = [parts.row(self.source, self.profile), self._upload, parts.row(*how_much), self.changes]
+        super().__init__([*rows, w.HTML(_sign_in(settings))])
         self.add_class("wp-form")
 
     def request(self) -> ImportRequest:
@@ -223,6 +224,7 @@ class _Form(w.VBox):
             start_page=_whole(self.start_page, "start page", 1),
             max_pages=_whole(self.max_pages, "max pages", None),
             since=self.since.value.strip() or None,
+            changes=self.changes.value,
         )
 
     def offer_files(self) -> None:

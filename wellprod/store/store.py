@@ -18,6 +18,7 @@ from wellprod.store.imports import ImportNote, write_note
 from wellprod.store.merge import Merged, merge
 from wellprod.store.migrations import migrate, pending
 from wellprod.store.reading import Reading
+from wellprod.store.tombstones import bury
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,10 @@ class Writing:
     def merge(self, records: pl.DataFrame, *, job_id: str, well_in_one_field: bool = False) -> Merged:
         """Merge one group of records; see `store.merge.merge`."""
         return merge(self.connection, records, job_id=job_id, now=self.now, well_in_one_field=well_in_one_field)
+
+    def bury(self, keys: pl.DataFrame, *, job_id: str) -> int:
+        """Take records away that their source no longer has; see `store.tombstones.bury`."""
+        return bury(self.connection, keys, job_id=job_id, now=self.now)
 
     def keep_rejects(self, rejects: pl.DataFrame, *, job_id: str) -> None:
         """Keep rows that could not be stored: columns page, row_number, reason, raw_row."""

@@ -70,9 +70,12 @@ async def _asked(
     start_page: Annotated[
         int, Query(ge=1, le=1_000_000, description="First page; asks the feed for numbered pages", examples=[1])
     ] = 1,
+    changes: Annotated[
+        bool, Query(description="Read only what may have changed since the last import", examples=[False])
+    ] = False,
 ) -> ImportRequest:
     """Give the import of the configured feed or file."""
-    return _configured(desk, page_size=page_size, max_pages=max_pages, start_page=start_page)
+    return _configured(desk, page_size=page_size, max_pages=max_pages, start_page=start_page, changes=changes)
 
 
 def _configured(desk: Desk, **given: Any) -> ImportRequest:

@@ -94,6 +94,7 @@ class RecordCounts(BaseModel):
     new_records: int = Field(examples=[6505])
     duplicate_records: int = Field(examples=[0])
     restated_records: int = Field(examples=[0])
+    deleted_records: int = Field(description="Records that the feed no longer has", examples=[0])
     error_records: int = Field(description="Rejected rows, which are kept with their reason", examples=[0])
     rejects_by_reason: dict[str, int] = Field(examples=[{}])
     quality_findings: dict[str, int] = Field(description="Breaches of quality rules, by rule", examples=[{}])
@@ -119,6 +120,32 @@ class Problem(BaseModel):
     next: str = Field("", examples=["3,000 records of 3 pages are stored. Resume the job."])
 
 
+class PartRead(BaseModel):
+    """What part of the feed was read, and why."""
+
+    part: Literal["all", "window", "delta"] = Field(examples=["all"])
+    first_month: Month = None
+    told: str = Field(examples=["all of it"])
+
+
+class Retyped(BaseModel):
+    """A property whose type the feed has changed."""
+
+    property: str = Field(examples=["oil_production_kbd"])
+    before: str = Field(examples=["Edm.Double"])
+    now: str = Field(examples=["Edm.String"])
+
+
+class FeedSchema(BaseModel):
+    """What the feed's `$metadata` said of its records, against the import before; empty where it said nothing."""
+
+    hash: str | None = Field(None, description="Of names, types, nullability and key", examples=["5d41402abc4b2a76"])
+    added: list[str] = Field([], examples=[[]])
+    removed: list[str] = Field([], examples=[[]])
+    retyped: list[Retyped] = Field([], examples=[[]])
+    unmapped: list[str] = Field([], description="Properties that the profile does not read", examples=[[]])
+
+
 class ImportSummary(BaseModel):
     """What an import did, over all its runs."""
 
@@ -126,6 +153,8 @@ class ImportSummary(BaseModel):
     status: JobState = Field(examples=["COMPLETED"])
     source: str = Field(description="Feed or file", examples=["https://host/odata/WellProduction"])
     profile: str | None = Field(description="How the feed was read", examples=["woodmac"])
+    read: PartRead
+    schema_: FeedSchema = Field(alias="schema")
     warnings: list[str] = Field(examples=[[]])
     errors: list[Problem] = Field(description="Pages that failed, and why the import stopped", examples=[[]])
     batch_result: BatchResult
