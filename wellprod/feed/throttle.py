@@ -20,7 +20,7 @@ _MOST_OF_ONE = 3.0  # times the usual that one answer may count, so that no sing
 _LEAST_SECONDS = 0.05  # shorter times say more of this machine than of the feed
 _SLOWING = (2.0, 8.0)
 _FIRST_PACE_SECONDS = 0.5
-_PACE_KEPT = 0.95
+_PACE_KEPT = 0.9
 _SHORTEST_WAIT = 0.0005
 
 
@@ -82,17 +82,17 @@ class Throttle:
 
     @property
     def reason(self) -> str:
-        """Why there is a wait, for people."""
+        """Why there is a wait, in a few words for people."""
         with self._lock:
             if self._held_until > self._clock():
                 return "the feed asked for a pause"
             gap = self._gap()
             if gap == self._least_gap:
-                return f"WELLPROD_FEED_DELAY_SECONDS asks for {gap:g} s between two requests"
+                return "WELLPROD_FEED_DELAY_SECONDS"
             if gap == self._pace:
-                return f"the feed refused requests, so one starts every {gap:.1f} s"
-            took, usual = fmean(_split(self._times)[1]), self._usual_seconds()
-            return f"the feed has become slow ({took:.1f} s a page, usually {usual:.1f} s), so it is asked less often"
+                return "the feed refused some"
+            usual, recent = self._usual_seconds(), fmean(_split(self._times)[1])
+            return f"pages take {recent:.1f} s, usually {usual:.1f} s"
 
     def _gap(self) -> float:
         usual = _split(self._gaps)[0] if self._slowing > 1.0 else ()

@@ -165,7 +165,7 @@ class Wire:
     def _await_turn(self) -> None:
         while wait := self._throttle.turn():
             if wait >= _TOLD_WAIT_SECONDS:
-                self._notify(f"the next request in {wait:.1f} s: {self._throttle.reason}")
+                self._notify(f"next request in {wait:.1f} s: {self._throttle.reason}")
             self._pause(wait)
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
