@@ -38,6 +38,18 @@ def by_wellprod(url: str, run: int) -> dict[str, Any]:
     return {"seconds": watch.seconds, "records": summary.state.new, "store_mb": store / 1e6}
 
 
+def on_lanes(url: str, page_records: int, lanes: int, run: int) -> dict[str, Any]:
+    """Import by $skip into a fresh home, so many pages side by side."""
+    from wellprod.ingest import ImportRequest, start_import
+    from wellprod.settings import load_settings
+
+    with tempfile.TemporaryDirectory() as home:
+        settings = load_settings(home=Path(home), feed_lanes=lanes)
+        with stopwatch() as watch:
+            summary = start_import(ImportRequest(url, page_size=page_records, paging="skip"), settings)
+    return {"seconds": watch.seconds, "records": summary.state.new}
+
+
 def by_dlt(url: str, run: int) -> dict[str, Any]:
     """Load with dlt's REST source into DuckDB, merged by the same key."""
     os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="ERROR")

@@ -35,6 +35,7 @@ class Size:
     watched: int = 600_000
     watchers: int = 200
     declining: int = 1000
+    paged: int = 100_000
 
 
 QUICK = Size(
@@ -49,6 +50,7 @@ QUICK = Size(
     exported_as_workbook=100_000,
     watched=300_000,
     declining=200,
+    paged=50_000,
 )
 
 
@@ -96,6 +98,27 @@ def imports(size: Size, folder: Path) -> list[Row]:
             f"{most.most_memory_mb:.0f} / {least.most_memory_mb:.0f} MB",
             growth,
             1.1,
+        ),
+    ]
+
+
+def lanes(size: Size, folder: Path) -> list[Row]:
+    """Measure an import on eight lanes against one on one, from a feed that takes 250 ms a page."""
+    page_records, delay_seconds = 500, 0.25
+    with feed(size.paged, page_records, delay_seconds) as root:
+        given = {"url": f"{root}/{size.paged}/WellProduction", "page_records": page_records}
+        tasks = [Task(f"lanes: {n}", "imports:on_lanes", {**given, "lanes": n}) for n in (1, 2, 8)]
+        runs = in_turn(tasks, size.repeats)
+    _check({task.name: size.paged for task in tasks}, runs)
+    one, two, eight = runs.values()
+    pages = f"{size.paged // page_records:,} pages of 250 ms"
+    return [
+        Row(f"{pages}, 1 lane / 8", _against(one, eight), one.median / eight.median, 6.0, at_least=True),
+        Row(f"{pages}, 1 lane / 2", _against(one, two), one.median / two.median),
+        Row(
+            "peak memory, 8 lanes / 1",
+            f"{eight.most_memory_mb:.0f} / {one.most_memory_mb:.0f} MB",
+            eight.most_memory_mb / one.most_memory_mb,
         ),
     ]
 
@@ -277,6 +300,7 @@ def declines(size: Size, folder: Path) -> list[Row]:
 
 PARTS: dict[str, Callable[[Size, Path], list[Row]]] = {
     "imports": imports,
+    "lanes": lanes,
     "merges": merges,
     "exports": exports,
     "jobs": jobs,

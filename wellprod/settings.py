@@ -79,7 +79,10 @@ class Settings(BaseSettings):
     feed_attempts: int = Field(6, ge=1, description="Attempts a page before it counts as failed")
     feed_retry_seconds: float = Field(0.5, ge=0, description="First wait before a further attempt; it doubles")
     feed_retry_max_seconds: float = Field(60.0, ge=0, description="Longest wait, also when the feed asks for more")
-    feed_delay_seconds: float = Field(0.0, ge=0, description="Pause between two requests")
+    feed_delay_seconds: float = Field(
+        0.0, ge=0, description="Least time from the start of one request to that of the next, over all lanes"
+    )
+    feed_lanes: int = Field(2, ge=1, le=32, description="Pages fetched side by side with paging `skip`; 1 for none")
     feed_pages_max: int = Field(100_000, ge=1, description="Pages after which an import ends as endless")
     window_months: int = Field(24, ge=1, description="Recent months that an import of changes reads again")
     full_pass_days: int = Field(90, ge=1, description="Days after which an import of changes reads the whole feed")
@@ -88,6 +91,7 @@ class Settings(BaseSettings):
 
     group_records: int = Field(25_000, ge=1, description="Records in one transaction of an import")
     group_seconds: float = Field(2.0, gt=0, description="Longest time to collect records for one transaction")
+    import_timeout_seconds: float | None = Field(None, gt=0, description="Longest time for one run of an import")
     reject_rules: Names = Field(
         (), description="Quality rules whose breach rejects a record: `negative_rate,future_month`"
     )

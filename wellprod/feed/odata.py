@@ -22,6 +22,7 @@ from wellprod.errors import (
     FeedUnreadable,
     redact,
 )
+from wellprod.feed.lanes import Lanes
 from wellprod.feed.page import Content, FailedPage, Page, Place, Reader, first_rows, read_content, read_entity_sets
 from wellprod.feed.wire import Fetched, Wire, check_address, is_local, origin_of
 from wellprod.log import get_logger
@@ -149,19 +150,32 @@ class ODataFeed:
     def windows(self, read: Reader, place: Place, order_by: Sequence[str]) -> Iterator[Page | FailedPage]:
         """Yield the pages from `place` on, asking for `page_size` records at a time; a page that fails is passed by.
 
+        Where the feed counts its records and heeds $skip, the windows to come are fetched on several lanes
+        (`feed_lanes`); they are given in order all the same.
+
         Raises
         ------
         FeedError
             Sign-in was refused, the first page failed, or three pages in a row did.
         """
-        size = self._settings.page_size
         self._find_entity_set()
+        lanes = Lanes(lambda skip: self._wire.fetch(self._window_url(skip, order_by), read), self._settings.feed_lanes)
+        try:
+            yield from self._windows(read, place, order_by, lanes)
+        finally:
+            lanes.close()
+
+    def _windows(
+        self, read: Reader, place: Place, order_by: Sequence[str], lanes: Lanes
+    ) -> Iterator[Page | FailedPage]:
+        size = self._settings.page_size
+        has_links = False
         failed: list[FailedPage] = []
         pages_before: list[pl.DataFrame] = []
         most = 0  # records in the largest window so far: what a server that caps $top gives
         while True:
             try:
-                answer = self._window(place, read, order_by)
+                answer = self._window(place, read, order_by, lanes)
             except (FeedSignInRefused, FeedLinkRefused):
                 raise
             except FeedError as error:
@@ -201,14 +215,20 @@ class ODataFeed:
                     next="Use server-driven paging: leave out --paging skip.",
                 )
             after = Place(place.page + 1, link=link, skip=place.skip + rows.height)
+            has_links = has_links or link is not None
+            heeds_skip = len(pages_before) > 1 and not rows.equals(pages_before[-2])
+            if heeds_skip and not has_links and self.count is not None and self._settings.feed_lanes > 1:
+                lanes.go_ahead(after.skip, rows.height, self.count)
             yield answer.page(place.page, after)
             place = after
 
-    def _window(self, place: Place, read: Reader, order_by: Sequence[str]) -> Fetched:
-        """Get the window that begins at a place, or what a next link inside it leads to."""
+    def _window(self, place: Place, read: Reader, order_by: Sequence[str], lanes: Lanes) -> Fetched:
+        """Get the window that begins at a place, from a lane if one fetched it, or what a next link in it leads to."""
         self._check_ceiling(place.page)
         if place.link is not None:
             answer = self._wire.fetch(place.link, read)
+        elif (ahead := lanes.take(place.skip)) is not None:
+            answer = ahead
         else:
             answer = self._first_that_works(lambda: self._window_url(place.skip, order_by), read)
         self._context = self._context or self._base(answer)

@@ -32,12 +32,14 @@ from wellprod.errors import (
     redact,
 )
 from wellprod.feed.page import Content, Page, Place, Reader
+from wellprod.feed.throttle import Throttle
 from wellprod.log import get_logger
 from wellprod.settings import Settings
 
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _REDIRECTS = 5
 _NO_SUCH_FORMAT = {406, 415}
+_TOLD_WAIT_SECONDS = 0.2
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _JSON_OF_VERSION_4 = "application/json;odata.metadata=minimal"
 _ANY_JSON = "application/json"
@@ -106,6 +108,7 @@ class Wire:
         self._stop = threading.Event()
         self._fetched_once = False
         self._accept = _JSON_OF_VERSION_4
+        self._throttle = Throttle(settings.feed_delay_seconds)
         self._client = httpx.Client(transport=transport, timeout=settings.feed_timeout_seconds, verify=_certificates())
 
     def close(self) -> None:
@@ -121,6 +124,7 @@ class Wire:
         FeedError
             It could not be had.
         """
+        self._await_turn()
         try:
             return self._get(url, {"Accept": "application/xml"}).body
         except _Again as again:
@@ -136,8 +140,6 @@ class Wire:
         Stopped
             The wire was closed.
         """
-        if self._fetched_once and self._settings.feed_delay_seconds:
-            self._pause(self._settings.feed_delay_seconds)
         attempts = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._settings.feed_attempts),
             wait=self._wait,
@@ -156,11 +158,20 @@ class Wire:
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         longest = self._settings.feed_retry_max_seconds
-        if isinstance(error, _Again) and error.wait is not None:
-            return min(max(error.wait, 0.0), longest)
         first = self._settings.feed_retry_seconds
-        backoff = tenacity.wait_exponential(multiplier=first, max=longest) + tenacity.wait_random(0, first)
-        return backoff(state)
+        wait = (tenacity.wait_exponential(multiplier=first, max=longest) + tenacity.wait_random(0, first))(state)
+        if isinstance(error, _Again):
+            if error.wait is not None:
+                wait = min(max(error.wait, 0.0), longest)
+            if error.wait is not None or error.error.details.get("status") == HTTPStatus.TOO_MANY_REQUESTS:
+                self._throttle.hold(wait)
+        return wait
+
+    def _await_turn(self) -> None:
+        while wait := self._throttle.turn():
+            if wait >= _TOLD_WAIT_SECONDS:
+                self._notify(f"next request in {wait:.1f} s: {self._throttle.reason}")
+            self._pause(wait)
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
         wait = state.next_action.sleep if state.next_action else 0.0
@@ -176,10 +187,12 @@ class Wire:
     def _attempt(self, url: str, read: Reader, preferences: str) -> Fetched:
         if self._stop.is_set():
             raise Stopped
+        self._await_turn()
         began = time.perf_counter()
         size = f"odata.maxpagesize={self._settings.page_size}"
         answer = self._get_json(url, f"{size}, {preferences}" if preferences else size)
         seconds = time.perf_counter() - began
+        self._throttle.answered(seconds)
         try:
             content = read(answer.body)
         except FeedUnreadable as error:

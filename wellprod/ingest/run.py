@@ -14,7 +14,7 @@ import polars as pl
 import structlog
 
 from wellprod.ahead import ReadAhead, Waiting
-from wellprod.errors import JobError, WellprodError, mask_secrets_of
+from wellprod.errors import ImportFailed, JobError, WellprodError, mask_secrets_of
 from wellprod.feed.clean import Cleaned
 from wellprod.feed.page import FailedPage, Page, Place
 from wellprod.feed.profile import Profile
@@ -30,6 +30,7 @@ from wellprod.jobs import Job, Ledger, Status, peak_memory_mb
 from wellprod.log import get_logger
 from wellprod.settings import Settings
 from wellprod.store import FigureBasis, ImportNote, Store, Writing
+from wellprod.text import duration
 
 _TICK_SECONDS = 0.2
 _REPORT_SECONDS = 0.5
@@ -147,7 +148,8 @@ class _Import:
             for warning in self.source.warnings:
                 self.state.warn(warning)
             told = {**failure.as_dict(), "next": f"{failure.next} {self._how_to_go_on()}".strip()}
-            error = told if self.state.is_complete else {**told, "failed_page": self.state.place.page}
+            at_page = not (self.state.is_complete or isinstance(failure, ImportFailed))
+            error = {**told, "failed_page": self.state.place.page} if at_page else told
         except KeyboardInterrupt:
             status = Status.CANCELLED
             self.stop.ask(signals.SIGINT)
@@ -216,6 +218,7 @@ class _Import:
         group = _Group()
         try:
             while not self._is_stopped():
+                self._check_time()
                 if self._is_due(group):
                     group = self._commit(group)
                 try:
@@ -252,6 +255,14 @@ class _Import:
             if self.ledger.is_cancel_requested(self.job.job_id):
                 self.stop.ask()
         return self.stop.is_asked
+
+    def _check_time(self) -> None:
+        limit = self.settings.import_timeout_seconds
+        if limit is not None and time.monotonic() - self.began > limit:
+            raise ImportFailed(
+                f"The import has not ended within {duration(limit)}, the longest time for one run.",
+                next="Raise WELLPROD_IMPORT_TIMEOUT_SECONDS, or go on where it stopped.",
+            )
 
     def _how_to_go_on(self) -> str:
         stored = f"{self.state.processed:,} records of {self.state.pages:,} pages are stored."
