@@ -568,15 +568,3 @@ def test_a_signal_ends_it_in_order(settings: Settings, run: CommandLine, number:
         assert f"wellprod jobs resume {job.job_id}" in out
         assert "Traceback" not in err
     assert stored_wells(settings) == list(range(_records_so_far(settings)))
-
-
-@pytest.mark.slow
-def test_of_two_imports_started_at_once_one_runs(settings: Settings, run: CommandLine) -> None:
-    """Two processes started at the same instant: one imports, the other is refused, every time."""
-    with running(create_app(frame_of([record(n) for n in range(10)]), delay_seconds=3)) as url:
-        both = [run.started("import", url, "--json") for _ in range(2)]
-        results = [(json.loads(process.communicate(timeout=60)[0]), process.returncode) for process in both]
-    assert sorted(code for _, code in results) == [0, 1]
-    refused = next(answer for answer, code in results if code == 1)
-    assert refused["errors"][0].get("rule") == "SINGLE_IMPORT_RULE", refused
-    assert len(Ledger(settings.jobs_path).jobs()) == 1
