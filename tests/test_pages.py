@@ -370,10 +370,12 @@ def test_a_download_is_what_the_store_holds(visitor: Visitor, lab: Lab, tmp_path
     page.get_by_label("Matching fields").select_option(index=0)
     page.get_by_role("button", name="Add field").click()
     page.get_by_label("First month").select_option("2022-03")
+    chosen = page.get_by_text(re.compile(rf"^{count:,} records of"))
+    expect(chosen).to_be_visible(timeout=PATIENCE)
     page.get_by_label("All columns").uncheck()
     for column in ("partition_0", "source_data", "created_at", "updated_at"):
         page.get_by_label(column).uncheck()
-    expect(page.get_by_text(re.compile(rf"^{count:,} records of"))).to_be_visible()
+    expect(chosen).to_be_visible()
     page.get_by_role("button", name="Export", exact=True).click()
     link = page.get_by_role("link", name=re.compile("^Download wells_prod")).first
     expect(page.get_by_text("The file is ready.")).to_be_visible(timeout=PATIENCE)
