@@ -219,6 +219,20 @@ def test_text_in_a_filter_survives_every_sign(settings: Settings) -> None:
     assert asked[0].options["$filter"] == text
 
 
+def test_options_of_the_address_are_kept(settings: Settings) -> None:
+    """Its own options, also those that come twice, go with the first page, and a system option that it has stays."""
+    raw: list[str] = []
+
+    class Handler(Answering):
+        def do_GET(self) -> None:
+            raw.append(self.path)
+            self.reply(b'{"value": []}')
+
+    with serving(Handler) as host:
+        read_all(f"http://{host}/W?area=1&area=2&empty=&$count=false&$select=a,b", settings)
+    assert raw == ["/W?area=1&area=2&empty=&$count=false&$select=a,b"]
+
+
 def test_of_a_key_that_comes_twice_the_last_one_stays_and_is_counted(settings: Settings) -> None:
     """Data that moves while it is paged may give a record again: the store has it once, as it came last."""
     pages = [

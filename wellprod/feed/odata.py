@@ -249,7 +249,9 @@ class ODataFeed:
     def _with_options(self, url: str, **options: Any) -> str:
         """Give `url` with query options added, the `$` kept and every value percent-encoded, `+` too (4.02, 12)."""
         parts = urlsplit(url)
-        query = dict(parse_qsl(_PLUS_OF_ZONE.sub(r"\1%2B", parts.query), keep_blank_values=True))
+        given_options = parse_qsl(_PLUS_OF_ZONE.sub(r"\1%2B", parts.query), keep_blank_values=True)
+        query = {name: value for name, value in given_options if name.startswith("$")}
+        others = [(name, value) for name, value in given_options if not name.startswith("$")]
         for name, value in options.items():
             if name not in self._refused_options and value not in (None, ""):
                 fresh = f"${name}" not in query or name in ("skip", "top")
@@ -262,7 +264,7 @@ class ODataFeed:
         if self._filter:
             given = query.get("$filter")
             query["$filter"] = f"({given}) and ({self._filter})" if given else self._filter
-        text = "&".join(f"{quote(k, safe='$')}={quote(v, safe='$,:()')}" for k, v in query.items())
+        text = "&".join(f"{quote(k, safe='$')}={quote(v, safe='$,:()')}" for k, v in [*others, *query.items()])
         return parts._replace(query=text).geturl()
 
     # A service root answers with the list of its entity sets: by one of a profile's names it goes on there.
