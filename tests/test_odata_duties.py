@@ -17,7 +17,7 @@ from wellprod.ingest import ImportRequest, start_import
 from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
 
-from .reading import Answering, read, read_all, tuned, two_pages, wells
+from .reading import Answering, read, read_all, tuned, two_pages, wells, wells_of
 from .scripted import Asked, Reply, record, scripted_feed, serving
 
 # Requests (13.3, items 1 to 9)
@@ -116,11 +116,17 @@ def test_a_link_that_leaves_the_root_is_refused_however_it_is_written(settings: 
     assert len(pages) == len(asked) == 1
 
 
-def test_a_context_of_another_host_gives_no_base(settings: Settings) -> None:
-    """Behind a proxy the context may name a host that nobody else knows: a relative link stays with the page's own."""
-    inner = {"@odata.context": "http://inner.invalid/x/$metadata#Wells"}
-    with scripted_feed(two_pages("Wells?p=2", **inner)) as (url, asked):
-        assert read_all(f"{url}/odata/Wells", settings)[0] == [1, 2]
+@pytest.mark.parametrize(
+    "context", ["http://inner.invalid/x/$metadata#Wells", "http://[bad/$metadata#Wells", "http://h:x/"]
+)
+def test_a_context_of_another_host_gives_no_base(settings: Settings, context: str) -> None:
+    """Behind a proxy it may name a host that nobody else knows: links and `$metadata` stay with the page's own."""
+    described = Reply("<x/>", headers={"Content-Type": "application/xml"})
+    with scripted_feed(two_pages("Wells?p=2", **{"@odata.context": context}), lambda: described) as (url, asked):
+        feed = ODataFeed(f"{url}/odata/Wells", settings)
+        assert wells_of(list(feed.pages(read, Place()))) == [1, 2]
+        assert feed.metadata() == b"<x/>"
+        feed.close()
     assert [request.path for request in asked] == ["/odata/Wells", "/odata/Wells"]
 
 
@@ -219,6 +225,20 @@ def test_text_in_a_filter_survives_every_sign(settings: Settings) -> None:
     assert asked[0].options["$filter"] == text
 
 
+def test_options_of_the_address_are_kept(settings: Settings) -> None:
+    """Its own options, also those that come twice, go with the first page, and a system option that it has stays."""
+    raw: list[str] = []
+
+    class Handler(Answering):
+        def do_GET(self) -> None:
+            raw.append(self.path)
+            self.reply(b'{"value": []}')
+
+    with serving(Handler) as host:
+        read_all(f"http://{host}/W?area=1&area=2&empty=&$count=false&$select=a,b", settings)
+    assert raw == ["/W?area=1&area=2&empty=&$count=false&$select=a,b"]
+
+
 def test_of_a_key_that_comes_twice_the_last_one_stays_and_is_counted(settings: Settings) -> None:
     """Data that moves while it is paged may give a record again: the store has it once, as it came last."""
     pages = [
@@ -262,16 +282,20 @@ def test_a_service_root_leads_on_with_and_without_its_slash(
         return Reply({"value": listed} if version == "4" else {"d": {"EntitySets": ["Fields", "WellProduction"]}})
 
     with scripted_feed(answer) as (url, _):
-        codes, feed = read_all(f"{url}/odata/v1{slash}", settings, entity_sets=["WellProduction"])
+        codes, feed = read_all(f"{url}/odata/v1{slash}", settings, entity_sets=["WellProduction"], filter="a eq 1")
         assert (codes, feed.url) == ([1], f"{url}/odata/v1/WellProduction")
         assert feed.warnings == []
         with pytest.raises(FeedUnreadable, match="service root; it lists Fields, WellProduction"):
             read_all(f"{url}/odata/v1{slash}", settings, entity_sets=["Nothing"])
 
 
-def test_a_service_root_that_points_elsewhere_is_refused(settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [("http://elsewhere.invalid/Wells", "leads to another origin"), ("http://[bad/Wells", "is no address")],
+)
+def test_a_service_root_that_points_elsewhere_is_refused(settings: Settings, address: str, says: str) -> None:
     """The address of an entity set is a link like any other."""
-    listed = {"value": [{"name": "WellProduction", "url": "http://elsewhere.invalid/WellProduction"}]}
-    says = "address of WellProduction leads to another origin"
+    listed = {"value": [{"name": "WellProduction", "url": address}]}
+    says = f"The address of WellProduction {says}"
     with scripted_feed(lambda _: Reply(listed)) as (url, _), pytest.raises(FeedLinkRefused, match=says):
         read_all(f"{url}/odata", settings, entity_sets=["WellProduction"])

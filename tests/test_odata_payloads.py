@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wellprod.errors import FeedUnreadable
+from wellprod.errors import FeedRefused, FeedUnreadable
 from wellprod.feed.odata import ODataFeed
 from wellprod.feed.page import Content, Place, read_content
 from wellprod.feed.profile import find_profile
@@ -355,3 +355,22 @@ def test_html_is_told_before_it_is_parsed(settings: Settings, body: str) -> None
         feed.close()
     assert len(asked) == 1
     assert "sign-in" in caught.value.next
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ({"error": {"code": "7", "message": "No $count here."}}, "answered 400 Bad Request: 7 No $count here."),
+        ({"error": {"code": "", "message": {"lang": "en", "value": "Nein"}}}, "answered 400 Bad Request: Nein."),
+        ({"odata.error": {"message": {"value": "a\x1b[31m\nb"}}}, "answered 400 Bad Request: a [31m b."),
+        ({"error": None}, "answered 400 Bad Request."),
+        ("<html>no</html>", "answered 400 Bad Request."),
+        ({"error": "x" * 20_000}, "answered 400 Bad Request."),
+    ],
+    ids=["4", "2", "3", "none", "page", "endless"],
+)
+def test_what_a_service_says_of_a_refusal_is_told(settings: Settings, error: Any, says: str) -> None:
+    """The message of its error object, in the form of each version, fit for a line on a screen."""
+    with scripted_feed(lambda _: Reply(error, 400)) as (url, _), pytest.raises(FeedRefused) as caught:
+        read_all(f"{url}/Wells", settings)
+    assert caught.value.message.endswith(says)

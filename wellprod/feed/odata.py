@@ -269,7 +269,9 @@ class ODataFeed:
     def _with_options(self, url: str, **options: Any) -> str:
         """Give `url` with query options added, the `$` kept and every value percent-encoded, `+` too (4.02, 12)."""
         parts = urlsplit(url)
-        query = dict(parse_qsl(_PLUS_OF_ZONE.sub(r"\1%2B", parts.query), keep_blank_values=True))
+        given_options = parse_qsl(_PLUS_OF_ZONE.sub(r"\1%2B", parts.query), keep_blank_values=True)
+        query = {name: value for name, value in given_options if name.startswith("$")}
+        others = [(name, value) for name, value in given_options if not name.startswith("$")]
         for name, value in options.items():
             if name not in self._refused_options and value not in (None, ""):
                 fresh = f"${name}" not in query or name in ("skip", "top")
@@ -282,7 +284,7 @@ class ODataFeed:
         if self._filter:
             given = query.get("$filter")
             query["$filter"] = f"({given}) and ({self._filter})" if given else self._filter
-        text = "&".join(f"{quote(k, safe='$')}={quote(v, safe='$,:()')}" for k, v in query.items())
+        text = "&".join(f"{quote(k, safe='$')}={quote(v, safe='$,:()')}" for k, v in [*others, *query.items()])
         return parts._replace(query=text).geturl()
 
     # A service root answers with the list of its entity sets: by one of a profile's names it goes on there.
@@ -299,11 +301,16 @@ class ODataFeed:
     def _enter_root(self) -> bool:
         """Go on to the entity set, and tell whether the address was a service root."""
         try:
-            self._wire.fetch(self._with_options(self.url), _look_for_root)
+            self._fetch(self._root_url, _look_for_root)
         except _ServiceRoot as root:
             self._enter(root.entity_sets)
             return True
         return False
+
+    def _root_url(self) -> str:
+        """Give the address without the options of a page, which a root may refuse."""
+        option = f"{'&' if urlsplit(self.url).query else '?'}$format=json"
+        return f"{self.url}{option if self._wants_format else ''}"
 
     def _enter(self, listed: dict[str, str]) -> None:
         wanted = next((name for name in self._entity_sets if name in listed), None)
@@ -313,7 +320,7 @@ class ODataFeed:
                 next="Give the address of the entity set that holds the production.",
             )
         root = urlsplit(self.url)._replace(query="", fragment="").geturl().rstrip("/") + "/"
-        self.url = self._trusted(urljoin(root, listed[wanted]), f"The address of {wanted}")
+        self.url = self._trusted(root, listed[wanted], f"The address of {wanted}")
 
     def _next_link(self, answer: Fetched, number: int) -> str | None:
         return self._link(answer, answer.content.next_link, f"The next link of page {number}")
@@ -322,20 +329,33 @@ class ODataFeed:
         """Resolve a link against the context URL, else the address of the page (JSON Format 4.3)."""
         if link is None:
             return None
-        base = urljoin(answer.url, (answer.content.context or "").partition("#")[0].removesuffix("$metadata"))
+        context = self._context_url(answer)
+        return self._trusted(context.removesuffix("$metadata") if context else answer.url, link, name)
+
+    def _context_url(self, answer: Fetched) -> str | None:
+        """Give the address of `$metadata` that a page names, if it is at a known origin.
+
+        A proxy may hide the host that the service knows itself by.
+        """
+        named = (answer.content.context or "").partition("#")[0]
         try:
-            is_known = origin_of(base) in self._known_origins  # a proxy may hide the host that the service knows
-            return self._trusted(urljoin(base if is_known else answer.url, link), name)
+            address = urljoin(answer.url, named)
+            return address if named and origin_of(address) in self._known_origins else None
         except ValueError:
-            raise FeedLinkRefused(f"{name} is no address.", next="Tell the feed's operator.") from None
+            return None
 
     @property
     def _known_origins(self) -> set[str]:
         return self._wire.trusted | self._wire.redirected
 
-    def _trusted(self, link: str, name: str) -> str:
-        """Give a link back that leads to a known origin; raises ValueError for no address."""
-        if (origin := origin_of(link)) not in self._known_origins:
+    def _trusted(self, base: str, link: str, name: str) -> str:
+        """Resolve a link and see that it leads to a known origin."""
+        try:
+            link = urljoin(base, link)
+            origin = origin_of(link)
+        except ValueError:
+            raise FeedLinkRefused(f"{name} is no address.", next="Tell the feed's operator.") from None
+        if origin not in self._known_origins:
             raise FeedLinkRefused(
                 f"{name} leads to another origin, {origin}; allowed: {', '.join(sorted(self._wire.trusted))}.",
                 next="If you trust it with your credentials, add it to WELLPROD_FEED_ALLOWED_ORIGINS.",
@@ -344,8 +364,7 @@ class ODataFeed:
 
     def _base(self, answer: Fetched) -> str | None:
         """Give the address of `$metadata`: what the page names, else that beside the entity set."""
-        named = (answer.content.context or "").partition("#")[0]
-        address = urljoin(answer.url, named or "$metadata")
+        address = self._context_url(answer) or urljoin(answer.url, "$metadata")
         return address if origin_of(address) in self._wire.trusted else None
 
     def _first_that_works(self, url: Callable[[], str], read: Reader) -> Fetched:

@@ -204,11 +204,27 @@ def _loaded(body: bytes) -> Any:
         ) from None
 
 
+def read_error(body: bytes) -> str | None:
+    """Give what an error object says, None for any other answer."""
+    try:
+        page = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    error = page.get("error", page.get("odata.error")) if isinstance(page, dict) else None
+    return _error_text(error) if error else None
+
+
+def _error_text(error: Any) -> str:
+    """Give code and message in one line; versions 2 and 3 wrap the message with its language."""
+    if isinstance(error, dict):
+        message = error.get("message", "")
+        error = f"{error.get('code', '')} {message.get('value', '') if isinstance(message, dict) else message}"
+    return "".join(c if c.isprintable() else " " for c in str(error).strip())[:300].rstrip(" .")
+
+
 def _records(page: Any) -> list[Any]:
     if isinstance(page, dict) and page.get("error") is not None:
-        error = page["error"]
-        text = f"{error.get('code', '')} {error.get('message', '')}".strip() if isinstance(error, dict) else str(error)
-        raise FeedUnreadable(f"The feed answered with an error in place of a page: {text[:300]}.")
+        raise FeedUnreadable(f"The feed answered with an error in place of a page: {_error_text(page['error'])}.")
     verbose = _verbose(page)
     wrapped = verbose.get("results") if isinstance(verbose, dict) else verbose
     rows = page.get("value") if isinstance(page, dict) and verbose is None else wrapped

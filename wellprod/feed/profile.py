@@ -198,6 +198,6 @@ def recognise_profile(rows: Sequence[Any], folder: Path | None = None) -> Profil
 
 
 def _told(names: Iterable[str]) -> str:
-    """Give names as a message takes them, whatever a feed may call its properties."""
-    told = ", ".join(sorted(names)) or "none"
+    """Give names as a message takes them, without control information, whatever a feed may call its properties."""
+    told = ", ".join(sorted(name for name in names if "@" not in name and name[:2] != "__")) or "none"
     return told if len(told) <= _TOLD else f"{told[:_TOLD]} ..."

@@ -31,7 +31,7 @@ from wellprod.errors import (
     UsageError,
     redact,
 )
-from wellprod.feed.page import Content, Page, Place, Reader
+from wellprod.feed.page import Content, Page, Place, Reader, read_error
 from wellprod.feed.throttle import Throttle
 from wellprod.log import get_logger
 from wellprod.settings import Settings
@@ -43,6 +43,7 @@ _TOLD_WAIT_SECONDS = 0.2
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _JSON_OF_VERSION_4 = "application/json;odata.metadata=minimal"
 _ANY_JSON = "application/json"
+_LONGEST_REASON = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,11 @@ class Wire:
                         continue
                     self._check_status(r, url, trusted)
                     return _Answer(self._body(r, url, deadline), url, r.headers.get("content-type", "no type"))
-            except (ValueError, httpx.InvalidURL, httpx.UnsupportedProtocol):
+            except (ValueError, RuntimeError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                if self._stop.is_set():
+                    raise Stopped from None
+                if isinstance(error, RuntimeError):
+                    raise
                 raise FeedRefused(f"{redact(url)} redirects to no address.", next="Check the address.") from None
             except httpx.TimeoutException:
                 raise self._too_slow(url) from None
@@ -274,6 +279,8 @@ class Wire:
         if status == HTTPStatus.OK:
             return
         said = f"{redact(url)} answered {status} {response.reason_phrase}"
+        if reason := self._reason(response):
+            said = f"{said}: {reason}"
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             settings = self._settings
             used = "a bearer token" if settings.feed_token else "user and password" if settings.feed_user else None
@@ -291,6 +298,18 @@ class Wire:
             raise _Again(error, _retry_after(response.headers.get("retry-after")))
         no_json = {"no_json": True} if status in _NO_SUCH_FORMAT else {}
         raise FeedRefused(f"{said}.", next="Check the address and the options of the feed.", status=status, **no_json)
+
+    def _reason(self, response: httpx.Response) -> str | None:
+        """Give what the service says of a refusal in an error object, where there is one of moderate size."""
+        body = b""
+        try:
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > _LONGEST_REASON:
+                    return None
+        except httpx.HTTPError:
+            return None
+        return read_error(body)
 
     def _too_slow(self, url: str) -> _Again:
         limit = self._settings.feed_timeout_seconds

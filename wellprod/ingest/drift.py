@@ -73,7 +73,7 @@ def describe(
     except FeedUnreadable as error:
         get_logger().info("metadata_not_read", reason=error.message)
     names: Iterable[str] = (each.name for each in now.properties) if now else sorted(found)
-    unmapped = tuple(name for name in names if name not in profile.properties and not name.startswith("@"))
+    unmapped = tuple(n for n in names if n not in profile.properties and "@" not in n and not n.startswith("__"))
     return Described(now, drift(known, now) if known and now else Drift(), unmapped)
 
 
