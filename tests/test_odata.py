@@ -269,7 +269,7 @@ def test_a_redirect_to_another_origin_is_followed_without_credentials(settings: 
 
 
 def test_a_saved_link_that_a_redirect_led_to_goes_on_there(settings: Settings) -> None:
-    """Who resumes at a link of another origin, which a redirect had led to, is let read on there, without credentials."""
+    """Who resumes at a link of an origin that a redirect had led to reads on there, without credentials."""
 
     def there(asked: Asked) -> Reply:
         page = int(asked.options.get("p", 1))
