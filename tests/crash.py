@@ -87,8 +87,8 @@ def _import_at(home: Path, url: str, barrier: Any) -> None:
     barrier.wait()
     try:
         start_import(ImportRequest(url), settings)
-    except BusinessRuleViolation:
-        sys.exit(1)
+    except BusinessRuleViolation as refused:
+        sys.exit(1 if refused.details["rule"] == "SINGLE_IMPORT_RULE" else 2)
 
 
 class _Killer:

@@ -313,10 +313,11 @@ def test_a_download_is_the_csv_of_a_selection(api: Api, run: CommandLine, tmp_pa
     error_of(api.get("/api/v1/wells/download?selection=..%2Fsecret"), 404, "NOT_FOUND")
 
 
-def test_a_million_records_are_streamed(start_api: StartApi, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("records", [250_000, pytest.param(1_000_000, marks=pytest.mark.long)])
+def test_many_records_are_streamed(start_api: StartApi, tmp_path_factory: pytest.TempPathFactory, records: int) -> None:
     """The server stays as small as it was; a download that broke off goes on by Range, and is the whole."""
-    home = tmp_path_factory.mktemp("million")
-    fill(load_settings(home=home).store_path, 1_000_000)
+    home = tmp_path_factory.mktemp("many")
+    fill(load_settings(home=home).store_path, records)
     api = start_api(home=home)
     path, server = "/api/v1/wells/download", psutil.Process(api.process.pid)
     assert api.get(path, headers={"Range": "bytes=0-99"}).status_code == 206
@@ -326,7 +327,7 @@ def test_a_million_records_are_streamed(start_api: StartApi, tmp_path_factory: p
         for piece in whole.iter_bytes():
             digest.update(piece)
             size, rows = size + len(piece), rows + piece.count(b"\n")
-    assert rows == 1_000_001 and size == int(whole.headers["content-length"]) > 100_000_000
+    assert rows == records + 1 and size == int(whole.headers["content-length"]) > 100 * records
     parts, given, tag = hashlib.sha256(), 0, whole.headers["etag"]
     with api.client() as client:
         while given < size:
@@ -338,7 +339,7 @@ def test_a_million_records_are_streamed(start_api: StartApi, tmp_path_factory: p
                     if given % 7 == 0:  # now and then it breaks off
                         break
     assert parts.digest() == digest.digest()
-    assert _peak(server.pid) - before < 60_000_000
+    assert _peak(server.pid) - before < 24_000_000 + 36 * records
 
 
 def test_a_download_is_the_same_file_until_a_record_changes(api: Api, tmp_path: Path) -> None:

@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 
-from wellprod.demo import create_app, running
+from wellprod.demo import create_app, generate_wells, running
 from wellprod.errors import UsageError
 from wellprod.feed.delta import ENTRY, LINK, REMOVED, read_delta
 from wellprod.ingest import ImportRequest, ImportSummary, resume_import, start_import
@@ -284,6 +285,20 @@ def test_a_killed_window_is_resumed_as_such(settings: Settings, two_wells: list[
         assert state.state.part == "window"
         job = resume_import(state.job_id, settings)
     assert job.state.first_month == "2022-01-01"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "records"), [(300, 30_000), pytest.param(8_200, 1_000_000, marks=pytest.mark.long)])
+def test_of_an_unchanged_store_only_the_window_is_read_again(settings: Settings, number: int, records: int) -> None:
+    """The second import asks for the last 24 months, meets each of their records once, and changes nothing."""
+    made = generate_wells(number, 180, 3, date(2024, 12, 1))
+    recent = made.filter(pl.col("production_period") >= "2023-01")
+    with running(create_app(made, page_size=5000)) as url:
+        request = ImportRequest(url, changes=True, page_size=5000)
+        assert start_import(request, settings).state.new == made.height > records
+        summary = start_import(request, settings)
+    assert counted(summary) == (0, recent.height, 0, 0) and recent.height < made.height / 2
+    assert summary.state.pages == -(-recent.height // 5000)
 
 
 @pytest.mark.parametrize("asked", [{"since": "2024-01"}, {"start_page": 2, "paging": "skip"}])

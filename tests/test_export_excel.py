@@ -145,7 +145,7 @@ DATES = st.one_of(st.none(), st.dates())
 TIMES = st.one_of(st.none(), st.datetimes(datetime(1, 1, 1)))
 
 
-@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(FLOATS, TEXTS, WHOLE, DATES, TIMES), min_size=1, max_size=6))
 @example([(-0.0, "", 999_999_999_999_999, date(1900, 3, 1), datetime(1900, 3, 1))])
 @example([(math.nan, "a\x00\x1f", -(10**15), date(1900, 2, 28), datetime(1900, 2, 28, 23, 59, 59, 999_999))])

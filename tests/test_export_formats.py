@@ -114,7 +114,7 @@ EXTREMES = [0.0, -0.0, 1e-12, 5e-324, sys.float_info.max, -sys.float_info.max, 0
 NUMBERS = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(EXTREMES))
 
 
-@hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(TEXTS, NUMBERS, NUMBERS), min_size=1, max_size=8))
 def test_awkward_records_read_back_equal_to_the_bit(settings: Settings, rows: list[tuple[str, Any, Any]]) -> None:
     """Quotes, line ends, any script, nulls, extremes: in each format; -0.0 has become 0.0 on the way in."""

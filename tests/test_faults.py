@@ -27,9 +27,9 @@ from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
 
 from .proxy import KINDS, SLOW, Proxy, Trouble
+from .reading import ORDER, read
 from .scripted import record
 from .test_import import PAGING, frame_of
-from .test_odata import ORDER, read
 
 RECORDS = 30
 ATTEMPTS = 2

@@ -20,9 +20,9 @@ from wellprod.ingest import ImportRequest, resume_import, start_import
 from wellprod.jobs import Status
 from wellprod.settings import Settings
 
+from .reading import ORDER, frame, read, tuned, wells_of
 from .scripted import Asked, Reply, record, scripted_feed
 from .test_import import counted, stored, stored_wells
-from .test_odata import ORDER, frame, read, tuned, wells_of
 
 
 def windows_of(count: int, size: int) -> Callable[[Asked], Reply]:

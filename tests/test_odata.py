@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-import polars as pl
 import pytest
 
 from wellprod.demo import Fault, create_app, running
@@ -24,44 +23,12 @@ from wellprod.errors import (
     UsageError,
 )
 from wellprod.feed.odata import ODataFeed
-from wellprod.feed.page import Content, FailedPage, Page, Place, read_content
+from wellprod.feed.page import FailedPage, Place
 from wellprod.feed.wire import Stopped
 from wellprod.settings import Settings, load_settings
 
+from .reading import ORDER, frame, read, read_all, tuned, wells_of
 from .scripted import Asked, Reply, record, scripted_feed
-
-ORDER = ("field_code", "well_code", "production_period")
-
-
-def read(body: bytes) -> Content:
-    """Read the well codes of a page."""
-    return read_content(body, ("well_code",))
-
-
-def frame(count: int) -> pl.DataFrame:
-    """Give `count` records, one a well."""
-    return pl.DataFrame([record(number) for number in range(count)], infer_schema_length=None)
-
-
-def wells_of(pages: Sequence[Page | FailedPage]) -> list[int]:
-    """Give the well codes of all pages that came, in order."""
-    return [int(code) for page in pages if isinstance(page, Page) for code in page.rows["well_code"]]
-
-
-def read_all(url: str, settings: Settings, paging: str = "server", **options: Any) -> tuple[list[int], ODataFeed]:
-    """Read a feed to its end and give the well codes in the order they came."""
-    feed = ODataFeed(url, settings, **options)
-    try:
-        pages = feed.windows(read, Place(), ORDER) if paging == "skip" else feed.pages(read, Place())
-        return wells_of(list(pages)), feed
-    finally:
-        feed.close()
-
-
-def tuned(settings: Settings, **changes: Any) -> Settings:
-    """Give the settings with some changed."""
-    return settings.model_copy(update=changes)
-
 
 # Paging
 
@@ -165,15 +132,6 @@ def test_a_relative_next_link_has_the_right_base(settings: Settings, context: st
     assert asked[1].path == path
 
 
-def test_each_request_says_what_the_client_takes(settings: Settings) -> None:
-    """OData-MaxVersion, the page size as a preference, and the same Accept on each page."""
-    with scripted_feed(lambda _: Reply({"value": []})) as (url, asked):
-        read_all(f"{url}/Wells", tuned(settings, page_size=77))
-    assert asked[0].headers["odata-maxversion"] == "4.0"
-    assert asked[0].headers["prefer"] == "odata.maxpagesize=77"
-    assert asked[0].headers["accept"].startswith("application/json")
-
-
 def test_windows_ask_for_a_stable_order(settings: Settings) -> None:
     """$skip paging sends $orderby on the key, $top and $count."""
     with scripted_feed(lambda _: Reply({"value": []})) as (url, asked):
@@ -206,17 +164,6 @@ def test_a_filter_is_joined_and_encoded(settings: Settings) -> None:
         own = "name eq 'O''Neil %26 Co%2B'"
         read_all(f"{url}/Wells?$filter={own}", settings, filter="month ge 2024-01-01")
     assert asked[0].options["$filter"] == "(name eq 'O''Neil & Co+') and (month ge 2024-01-01)"
-
-
-def test_a_service_root_leads_to_the_entity_set(settings: Settings) -> None:
-    """An address that lists entity sets is followed to the one that the profile names."""
-    with running(create_app(frame(5))) as url:
-        root = url.removesuffix("WellProduction")
-        wells, feed = read_all(root, settings, entity_sets=["Nothing", "WellProduction"])
-        assert wells == list(range(5))
-        assert feed.url == url
-        with pytest.raises(FeedUnreadable, match="it lists WellProduction"):
-            read_all(root, settings, entity_sets=["Nothing"])
 
 
 # Links that lead elsewhere
@@ -374,16 +321,6 @@ def test_a_fault_that_stays_is_tried_six_times(
         read_all(url, settings, notify=told.append)
     assert caught.value.next
     assert [text.partition(" in ")[0] for text in told] == [f"attempt {n} of 6" for n in range(2, 7)]
-
-
-def test_a_web_page_is_no_page_of_records(settings: Settings) -> None:
-    """HTML with status 200 is told as what it probably is, a sign-in page, and not tried again."""
-    with running(create_app(frame(5), faults=[Fault("html", 1)])) as url:
-        told: list[str] = []
-        with pytest.raises(FeedUnreadable, match="web page in place of records") as caught:
-            read_all(url, settings, notify=told.append)
-    assert "sign-in" in caught.value.next
-    assert told == []
 
 
 def test_an_unknown_host_is_told_at_once(settings: Settings) -> None:

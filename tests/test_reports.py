@@ -286,7 +286,7 @@ def test_a_feed_that_is_down_is_told_on_the_page(run: CommandLine) -> None:
 @pytest.mark.slow
 def test_a_stopped_report_leaves_a_whole_import_and_no_kernel(run: CommandLine, settings: Settings) -> None:
     """SIGTERM interrupts the notebook: exit 143, the run is kept, the kernel is gone, the import is resumed whole."""
-    feed = create_app(frame_of([record(n) for n in range(600)]), delay_seconds=0.1)
+    feed = create_app(frame_of([record(n) for n in range(300)]), delay_seconds=0.1)
     with running(feed) as url:
         process = run.started(
             *("report", "scheduled_import", "-p", "source", url, "-p", "page_size", "10", "--json"),
@@ -307,7 +307,7 @@ def test_a_stopped_report_leaves_a_whole_import_and_no_kernel(run: CommandLine, 
         _, html = one_run(result)
         assert "Stopped on request" in html
         resumed = json.loads(run("jobs", "resume", job.job_id, "--json").stdout)
-    assert resumed["import_summary"]["new_records"] == 600
+    assert resumed["import_summary"]["new_records"] == 300
 
 
 @pytest.mark.slow

@@ -144,7 +144,7 @@ ROWS = st.lists(
 )
 
 
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(imports=st.lists(st.lists(ROWS, max_size=3), min_size=1, max_size=3))
 def test_the_last_one_wins_and_the_counts_add_up(tmp_path: Path, imports: list[list[list[Any]]]) -> None:
     """For any imports in any groups the last version of each key stays, and the counts say how it came."""

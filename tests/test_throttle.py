@@ -17,8 +17,8 @@ from wellprod.feed.throttle import Throttle
 from wellprod.feed.wire import Stopped
 from wellprod.settings import Settings
 
+from .reading import ORDER, read, tuned, wells_of
 from .scripted import Asked, Reply, record, scripted_feed
-from .test_odata import ORDER, read, tuned, wells_of
 
 
 class Reader:

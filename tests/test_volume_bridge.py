@@ -207,7 +207,7 @@ ROW = st.fixed_dictionaries(
 )
 
 
-@hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     imports=st.lists(st.lists(ROW, max_size=8), min_size=1, max_size=3),
     one_field=st.booleans(),

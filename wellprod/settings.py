@@ -83,6 +83,7 @@ class Settings(BaseSettings):
         0.0, ge=0, description="Least time from the start of one request to that of the next, over all lanes"
     )
     feed_lanes: int = Field(2, ge=1, le=32, description="Pages fetched side by side with paging `skip`; 1 for none")
+    feed_pages_max: int = Field(100_000, ge=1, description="Pages after which an import ends as endless")
     window_months: int = Field(24, ge=1, description="Recent months that an import of changes reads again")
     full_pass_days: int = Field(90, ge=1, description="Days after which an import of changes reads the whole feed")
     page_size: int = Field(1000, description="Records a page to ask for, 1 to 5000")

@@ -179,7 +179,8 @@ class _Csdl:
                 self.model.types[self._type.name] = self._type
             case ["Schema", "EntityType", "Property"]:
                 type_ = given.get("Type", _UNTYPED)
-                self._type.properties[name] = Property(name, type_, given.get("Nullable", "true").lower() != "false")
+                nullable = given.get("Nullable", "false" if type_.startswith("Collection(") else "true")
+                self._type.properties[name] = Property(name, type_, nullable.lower() != "false")
             case ["Schema", "EntityType", "Key", "PropertyRef"]:
                 self._type.key.append(name)
             case ["Schema", "TypeDefinition"]:

@@ -1,10 +1,12 @@
-"""The OData v4 client: pages of raw rows, by next links or by $skip and $top, none lost and none doubled.
+"""The OData client: pages of raw rows, by next links or by $skip and $top, none lost and none doubled.
 
-Section numbers in the comments are those of OData 4.01 Part 1, Protocol.
+For version 4, and 2 and 3 by their own options. Section numbers in the comments are those of OData 4.01 Part 1,
+Protocol; `docs/odata.md` tells what is done about each duty of a client.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, urljoin, urlsplit
@@ -21,8 +23,8 @@ from wellprod.errors import (
     redact,
 )
 from wellprod.feed.lanes import Lanes
-from wellprod.feed.page import Content, FailedPage, Page, Place, Reader, first_rows, is_service_document
-from wellprod.feed.wire import Fetched, Wire, check_address, origin_of
+from wellprod.feed.page import Content, FailedPage, Page, Place, Reader, first_rows, read_content, read_entity_sets
+from wellprod.feed.wire import Fetched, Wire, check_address, is_local, origin_of
 from wellprod.log import get_logger
 from wellprod.settings import Settings
 
@@ -31,6 +33,7 @@ _OPTION_LOST = {
     "count": "The feed refuses $count; whether all records came cannot be checked.",
     "orderby": "The feed refuses $orderby; records may be skipped if they change meanwhile.",
 }
+_PLUS_OF_ZONE = re.compile(r"(T\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\+(?=\d\d:?\d\d)")
 _BEYOND_END = {400, 404, 416}
 _DEAD_PAGES = 3
 _SAME_PAGES = 3
@@ -85,7 +88,13 @@ class ODataFeed:
         self._preferences = "odata.track-changes" if track_changes else ""
         self._refused_options: set[str] = set()
         self._options_accepted = False
+        self._is_version_2 = False
+        self._wants_format = False
         self._wire = Wire(url, settings, notify, transport)
+        if urlsplit(url).scheme == "http" and settings.sign_in != "none" and not is_local(url):
+            self.warnings.append(
+                f"The credentials go to {origin_of(url)} without encryption, for all on the way to read; use https."
+            )
 
     def close(self) -> None:
         """End any wait and close the connections."""
@@ -94,7 +103,8 @@ class ODataFeed:
     def sample(self) -> list[Any]:
         """Give the first record or records as plain values, to recognise a profile from."""
         self._find_entity_set()
-        body = self._wire.fetch(self._with_options(self.url, top=1), _loads).body
+        body = self._first_that_works(lambda: self._with_options(self.url, top=1), _loads).body
+        self._options_accepted = False
         return first_rows(body)
 
     # Server-driven paging (11.2.6.7): the next link is opaque, and only its absence is the end.
@@ -108,17 +118,19 @@ class ODataFeed:
             A page could not be had for good; those before it have been given.
         """
         link, number = place.link, place.page
-        seen = {hash(link)}
+        seen: set[int] = set()
         if link is None:
             self._find_entity_set()
         else:
             self._wire.redirected.add(origin_of(link))  # it was allowed when it came, if only by a redirect
         while True:
+            self._check_ceiling(number)
             answer = self._wire.fetch(link, read) if link else self._first_that_works(self._first_page_url, read)
             self._context = self._context or self._base(answer)
             if answer.content.count is not None:
                 self.count = answer.content.count
             try:
+                seen |= {hash(link), hash(answer.url)}
                 self.delta_link = self._link(answer, answer.content.delta_link, f"The delta link of page {number}")
                 link = self._next_link(answer, number)
                 if link is not None and hash(link) in seen:
@@ -129,7 +141,6 @@ class ODataFeed:
             except FeedLinkRefused:
                 yield answer.page(number, None)
                 raise
-            seen.add(hash(link))
             yield answer.page(number, Place(number + 1, link=link) if link else None)
             if link is None:
                 return
@@ -217,6 +228,7 @@ class ODataFeed:
 
     def _window(self, place: Place, read: Reader, order_by: Sequence[str], lanes: Lanes) -> Fetched:
         """Get the window that begins at a place, from a lane if one fetched it, or what a next link in it leads to."""
+        self._check_ceiling(place.page)
         if place.link is not None:
             answer = self._wire.fetch(place.link, read)
         elif (ahead := lanes.take(place.skip)) is not None:
@@ -227,6 +239,13 @@ class ODataFeed:
         if answer.content.count is not None:
             self.count = answer.content.count
         return answer
+
+    def _check_ceiling(self, page: int) -> None:
+        if page > self._settings.feed_pages_max:
+            raise FeedLinkRefused(
+                f"The feed goes on after page {page - 1:,}, which is where an import ends.",
+                next="If it is as large as that, raise WELLPROD_FEED_PAGES_MAX, or ask for larger pages.",
+            )
 
     def _is_past_count(self, place: Place) -> bool:
         return self.count is not None and place.skip >= self.count
@@ -254,35 +273,51 @@ class ODataFeed:
     def _with_options(self, url: str, **options: Any) -> str:
         """Give `url` with query options added, the `$` kept and every value percent-encoded, `+` too (4.02, 12)."""
         parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        query = dict(parse_qsl(_PLUS_OF_ZONE.sub(r"\1%2B", parts.query), keep_blank_values=True))
         for name, value in options.items():
             if name not in self._refused_options and value not in (None, ""):
                 fresh = f"${name}" not in query or name in ("skip", "top")
-                if fresh:
+                if fresh and name == "count" and self._is_version_2:
+                    query.setdefault("$inlinecount", "allpages")
+                elif fresh:
                     query[f"${name}"] = "true" if value is True else str(value)
+        if self._wants_format:
+            query.setdefault("$format", "json")
         if self._filter:
             given = query.get("$filter")
             query["$filter"] = f"({given}) and ({self._filter})" if given else self._filter
         text = "&".join(f"{quote(k, safe='$')}={quote(v, safe='$,:()')}" for k, v in query.items())
         return parts._replace(query=text).geturl()
 
+    # A service root answers with the list of its entity sets: by one of a profile's names it goes on there.
+
     def _find_entity_set(self) -> None:
-        """Where the address is a service root, go on to the entity set that a profile names."""
-        path = urlsplit(self.url).path
-        name = path.rstrip("/").rpartition("/")[2]
-        if not self._entity_sets or name in self._entity_sets or not path.endswith("/"):
-            return
-        body = self._wire.fetch(self.url, _loads).body
-        if not is_service_document(body):
-            return
-        listed = {row.get("name"): row.get("url") or row.get("name") for row in first_rows(body)}
+        """Ask an address that ends in a slash what it is; one without may turn out to be a root at its first page."""
+        if urlsplit(self.url).path.endswith("/") and self._may_be_root():
+            self._enter_root()
+
+    def _may_be_root(self) -> bool:
+        name = urlsplit(self.url).path.rstrip("/").rpartition("/")[2]
+        return bool(self._entity_sets) and name not in self._entity_sets
+
+    def _enter_root(self) -> bool:
+        """Go on to the entity set, and tell whether the address was a service root."""
+        try:
+            self._wire.fetch(self._with_options(self.url), _look_for_root)
+        except _ServiceRoot as root:
+            self._enter(root.entity_sets)
+            return True
+        return False
+
+    def _enter(self, listed: dict[str, str]) -> None:
         wanted = next((name for name in self._entity_sets if name in listed), None)
         if wanted is None:
             raise FeedUnreadable(
-                f"{redact(self.url)} is a service root; it lists {', '.join(map(str, listed))}.",
+                f"{redact(self.url)} is a service root; it lists {', '.join(listed)}.",
                 next="Give the address of the entity set that holds the production.",
             )
-        self.url = urljoin(self.url, str(listed[wanted]))
+        root = urlsplit(self.url)._replace(query="", fragment="").geturl().rstrip("/") + "/"
+        self.url = self._trusted(urljoin(root, listed[wanted]), f"The address of {wanted}")
 
     def _next_link(self, answer: Fetched, number: int) -> str | None:
         return self._link(answer, answer.content.next_link, f"The next link of page {number}")
@@ -293,11 +328,18 @@ class ODataFeed:
             return None
         base = urljoin(answer.url, (answer.content.context or "").partition("#")[0].removesuffix("$metadata"))
         try:
-            link = urljoin(base, link)
-            origin = origin_of(link)
+            is_known = origin_of(base) in self._known_origins  # a proxy may hide the host that the service knows
+            return self._trusted(urljoin(base if is_known else answer.url, link), name)
         except ValueError:
             raise FeedLinkRefused(f"{name} is no address.", next="Tell the feed's operator.") from None
-        if origin not in self._wire.trusted | self._wire.redirected:
+
+    @property
+    def _known_origins(self) -> set[str]:
+        return self._wire.trusted | self._wire.redirected
+
+    def _trusted(self, link: str, name: str) -> str:
+        """Give a link back that leads to a known origin; raises ValueError for no address."""
+        if (origin := origin_of(link)) not in self._known_origins:
             raise FeedLinkRefused(
                 f"{name} leads to another origin, {origin}; allowed: {', '.join(sorted(self._wire.trusted))}.",
                 next="If you trust it with your credentials, add it to WELLPROD_FEED_ALLOWED_ORIGINS.",
@@ -311,25 +353,90 @@ class ODataFeed:
         return address if origin_of(address) in self._wire.trusted else None
 
     def _first_that_works(self, url: Callable[[], str], read: Reader) -> Fetched:
-        """Fetch, and where the service refuses $count or $orderby (400, 404, 501), do without (13.3 item 20)."""
-        asked = [o for o in _OPTION_LOST if f"${o}=" in url() and f"${o}=" not in self.url]
-        attempts: list[set[str]] = [set(), *({option} for option in asked), set(asked)]
-        for dropped in attempts:
-            self._refused_options |= dropped
+        """Fetch, and where the service refuses $count or $orderby, do without (13.3 item 20).
+
+        Before $count is given up it is asked for as in versions 2 and 3 ($inlinecount).
+        """
+        if self._options_accepted:
+            return self._fetch(url, read)
+        asked = [option for option in _OPTION_LOST if self._asks(option, url())]
+        manners = [(self._is_version_2, set[str]())]
+        if "count" in asked and not self._is_version_2:
+            manners.append((True, set()))
+        manners += [(self._is_version_2, {option}) for option in asked]
+        if len(asked) > 1:
+            manners.append((self._is_version_2, set(asked)))
+        for is_version_2, dropped in manners:
+            before = self._is_version_2, self._refused_options
+            self._is_version_2, self._refused_options = is_version_2, before[1] | dropped
             try:
-                fetched = self._wire.fetch(url(), read, self._preferences)
+                fetched = self._fetch(url, self._unless_root(read))
+            except _ServiceRoot as root:
+                self._is_version_2, self._refused_options = before
+                self._enter(root.entity_sets)
+                return self._first_that_works(url, read)
             except FeedRefused as error:
-                self._refused_options -= dropped
-                refused = error.details.get("status") in _OPTION_REFUSED
-                if self._options_accepted or not refused or dropped == attempts[-1]:
+                self._is_version_2, self._refused_options = before
+                if error.details.get("status") not in _OPTION_REFUSED:
                     raise
+                if (is_version_2, dropped) == manners[-1]:
+                    if not self._turns_out_root():
+                        raise
+                    return self._first_that_works(url, read)
             else:
+                if fetched.content.is_verbose and not is_version_2:
+                    self._is_version_2 = True
+                    return self._first_that_works(url, read) if "count" in asked else fetched
+                if is_version_2 and not fetched.content.is_verbose and fetched.content.count is None:
+                    self._is_version_2, dropped = False, {"count"}  # it passes by what it does not know
+                    self._refused_options = self._refused_options | dropped
                 self._options_accepted = True
                 self.warnings += [_OPTION_LOST[option] for option in asked if option in dropped]
                 return fetched
         raise AssertionError("the last attempt returns or raises")
 
+    def _asks(self, option: str, url: str) -> bool:
+        names = {"count": ("$count=", "$inlinecount=")}.get(option, (f"${option}=",))
+        return any(name in url and name not in self.url for name in names)
+
+    def _fetch(self, url: Callable[[], str], read: Reader) -> Fetched:
+        """Fetch, and where the service still gives no JSON, ask for it by $format too, as version 2 needs at times."""
+        try:
+            return self._wire.fetch(url(), read, self._preferences)
+        except FeedError as error:
+            if self._wants_format or not error.details.get("no_json"):
+                raise
+        self._wants_format = True
+        return self._wire.fetch(url(), read, self._preferences)
+
+    def _unless_root(self, read: Reader) -> Reader:
+        def look(body: bytes) -> Content:
+            _look_for_root(body)
+            return read(body)
+
+        return look if self._may_be_root() else read
+
+    def _turns_out_root(self) -> bool:
+        """Tell whether an address that refuses every option is a service root, and go on from there."""
+        try:
+            return self._may_be_root() and self._enter_root()
+        except FeedRefused:
+            return False
+
+
+class _ServiceRoot(Exception):
+    """The answer lists entity sets in place of records."""
+
+    def __init__(self, entity_sets: dict[str, str]) -> None:
+        self.entity_sets = entity_sets
+        super().__init__()
+
+
+def _look_for_root(body: bytes) -> Content:
+    if (listed := read_entity_sets(body)) is not None:
+        raise _ServiceRoot(listed)
+    return Content(pl.DataFrame())
+
 
 def _loads(body: bytes) -> Content:
-    first_rows(body)
-    return Content(pl.DataFrame())
+    return read_content(body, ("value",))

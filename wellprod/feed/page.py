@@ -1,33 +1,47 @@
-"""One page of a feed: its JSON text read whole into columns of text, as the profile names them."""
+"""One page of a feed: its JSON text read whole into columns of text, as the profile names them.
+
+Of OData 4.0 and 4.01, of 3.0 in both its JSON forms, and of 2.0, which wraps a page in ``d``, gives numbers as text and
+dates as ``/Date(milliseconds)/``.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urljoin
 
 import orjson
 import polars as pl
 
 from wellprod.errors import FeedError, FeedUnreadable
 
-_NEXT = ("@odata.nextLink", "@nextLink", "odata.nextLink")
-_COUNT = ("@odata.count", "@count", "odata.count")
+_NEXT = ("@odata.nextLink", "@nextLink", "odata.nextLink", "__next")
+_COUNT = ("@odata.count", "@count", "odata.count", "__count")
 _CONTEXT = ("@odata.context", "@context", "odata.metadata")
 _DELTA = ("@odata.deltaLink", "@deltaLink")
 _ENVELOPE = dict.fromkeys((*_NEXT, *_COUNT, *_CONTEXT, *_DELTA, "error"), pl.String)
+_VERBOSE = re.compile(rb'\s*\{\s*"d"\s*:\s*([\[{])')  # a page of version 2, or of 3 in its long form
+_VERBOSE_ENVELOPE = dict.fromkeys((*_NEXT[-1:], *_COUNT[-1:]), pl.String)
+_VERBOSE_DATE = r"^/Date\((-?\d{1,15})([+-]\d{1,4})?\)/$"
+_OF_ENTITY_SETS = {"name", "kind", "url", "title"}
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a page's body says: rows as text columns, one for each property asked for, and the envelope."""
+    """What a page's body says: rows as text columns, one for each property asked for, and the envelope.
+
+    `is_verbose` tells a page in the form of version 2.
+    """
 
     rows: pl.DataFrame
     next_link: str | None = None
     count: int | None = None
     context: str | None = None
     delta_link: str | None = None
+    is_verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +76,10 @@ class Page:
     def raw_rows(self, numbers: Sequence[int]) -> list[str]:
         """Give the JSON text of the rows with these numbers, from 0."""
         try:
-            rows = orjson.loads(self.body)["value"]
+            rows = _records(orjson.loads(self.body))
             return [_json_text(rows[number]) for number in numbers]
         except (ValueError, IndexError):  # text that polars reads and the standard forbids, such as half a character
-            rows = json.loads(self.body)["value"]
+            rows = _records(json.loads(self.body))
             return [json.dumps(rows[number]) for number in numbers if number < len(rows)]
 
 
@@ -84,27 +98,58 @@ Reader = Callable[[bytes], Content]
 
 
 def read_content(body: bytes, properties: Sequence[str]) -> Content:
-    """Read a page's JSON whole: an object whose `value` holds the records.
+    """Read a page's JSON whole: an object whose `value`, or in version 2 `d` or `d.results`, holds the records.
 
     The quick way lets polars read the columns; whatever it refuses (records that are no objects, nested values, an
-    error object) is read value by value.
+    error object) is read value by value. Dates of version 2 are given as ISO 8601 (see `_dated`).
 
     Raises
     ------
     FeedUnreadable
-        The text is no whole JSON, holds an error object, or has no `value`.
+        The text is no whole JSON, holds an error object, or has no records.
     """
+    verbose = _VERBOSE.match(body)
+    content = _read_quickly(body, properties, verbose[1] if verbose else b"") or _read_slowly(body, properties)
+    return replace(content, rows=_dated(content.rows)) if content.is_verbose else content
+
+
+def _read_quickly(body: bytes, properties: Sequence[str], verbose: bytes) -> Content | None:
     if body.lstrip()[:1] != b"{":
-        return _read_slowly(body, properties)
-    row = pl.Struct({name: pl.String() for name in properties})
+        return None
+    rows = pl.List(pl.Struct({name: pl.String() for name in properties}))
+    shape: dict[str, Any]
+    if verbose == b"{":
+        shape = {"d": pl.Struct({**_VERBOSE_ENVELOPE, "results": rows}), "error": pl.String}
+    else:
+        shape = {"d": rows, "error": pl.String} if verbose else {**_ENVELOPE, "value": rows}
     try:
-        page = pl.read_json(body, schema={**_ENVELOPE, "value": pl.List(row)})
+        page = pl.read_json(body, schema=shape)
     except pl.exceptions.PolarsError:
-        return _read_slowly(body, properties)
+        return None
+    if verbose:
+        page = page.unnest("d").rename({"results": "value"}) if verbose == b"{" else page.rename({"d": "value"})
     records = page["value"][0] if page.height == 1 else None
     if records is None or page["error"][0] is not None:
-        return _read_slowly(body, properties)
-    return Content(records.struct.unnest(), *_read_envelope(page.drop("value").row(0, named=True)))
+        return None
+    envelope = _read_envelope(page.drop("value").row(0, named=True))
+    return Content(records.struct.unnest(), *envelope, is_verbose=bool(verbose))
+
+
+def _dated(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give the dates of version 2 as ISO 8601: milliseconds since 1970 in UTC, and minutes to add for a local time.
+
+    (OData 2.0, JSON Format, "Primitive Types"; a date without minutes has no zone, and is given as it was written.)
+    """
+    names = [name for name in rows.columns if rows[name].str.starts_with("/Date(").any()]
+    parts = {name: pl.col(name).str.extract_groups(_VERBOSE_DATE) for name in names}
+    local = {
+        name: part.struct.field("1").cast(pl.Int64) + part.struct.field("2").cast(pl.Int64).fill_null(0) * 60_000
+        for name, part in parts.items()
+    }
+    return rows.with_columns(
+        pl.coalesce(at.cast(pl.Datetime("ms")).dt.to_string("%Y-%m-%dT%H:%M:%S"), name).alias(name)
+        for name, at in local.items()
+    )
 
 
 def first_rows(body: bytes) -> list[Any]:
@@ -112,23 +157,41 @@ def first_rows(body: bytes) -> list[Any]:
     return _records(_loaded(body))
 
 
-def is_service_document(body: bytes) -> bool:
-    """Tell whether this is the list of a service's entity sets rather than a page of records."""
+def read_entity_sets(body: bytes) -> dict[str, str] | None:
+    """Give the entity sets that a service document lists, with their addresses; None for any other answer."""
     page = _loaded(body)
-    rows = page.get("value") if isinstance(page, dict) else None
-    return (
-        isinstance(rows, list)
-        and bool(rows)
-        and all(isinstance(r, dict) and r.keys() <= {"name", "kind", "url", "title"} for r in rows)
-    )
+    if not isinstance(page, dict):
+        return None
+    verbose = page.get("d")
+    if isinstance(verbose, dict) and isinstance(verbose.get("EntitySets"), list):
+        return {str(name): str(name) for name in verbose["EntitySets"]}
+    rows = page.get("value")
+    if not isinstance(rows, list) or not rows or not all(map(_is_of_service_document, rows)):
+        return None
+    context = next((str(page[name]) for name in _CONTEXT if name in page), "")
+    root = context.partition("#")[0].removesuffix("$metadata")
+    sets = (row for row in rows if row.get("kind", "EntitySet") == "EntitySet")
+    return {str(row["name"]): urljoin(root, str(row.get("url") or row["name"])) for row in sets}
+
+
+def _is_of_service_document(row: Any) -> bool:
+    return isinstance(row, dict) and "name" in row and {n for n in row if "@" not in n} <= _OF_ENTITY_SETS
 
 
 def _read_slowly(body: bytes, properties: Sequence[str]) -> Content:
     page = _loaded(body)
     rows = _records(page)
+    verbose = _verbose(page)
+    envelope = verbose if isinstance(verbose, dict) else page
     columns = {name: [_text(row.get(name)) if isinstance(row, dict) else None for row in rows] for name in properties}
     frame = pl.DataFrame(columns, schema=dict.fromkeys(properties, pl.String))
-    return Content(frame, *_read_envelope({name: _text(page.get(name)) for name in _ENVELOPE}))
+    told = _read_envelope({name: _text(envelope.get(name)) for name in _ENVELOPE})
+    return Content(frame, *told, is_verbose=verbose is not None)
+
+
+def _verbose(page: Any) -> Any:
+    """Give what a page of version 2 wraps, None for a page of another version."""
+    return page["d"] if isinstance(page, dict) and "d" in page and "value" not in page else None
 
 
 def _loaded(body: bytes) -> Any:
@@ -146,12 +209,15 @@ def _records(page: Any) -> list[Any]:
         error = page["error"]
         text = f"{error.get('code', '')} {error.get('message', '')}".strip() if isinstance(error, dict) else str(error)
         raise FeedUnreadable(f"The feed answered with an error in place of a page: {text[:300]}.")
-    if not isinstance(page, dict) or not isinstance(page.get("value"), list):
+    verbose = _verbose(page)
+    wrapped = verbose.get("results") if isinstance(verbose, dict) else verbose
+    rows = page.get("value") if isinstance(page, dict) and verbose is None else wrapped
+    if not isinstance(rows, list):
         keys = ", ".join(list(page)[:10]) if isinstance(page, dict) else type(page).__name__
         raise FeedUnreadable(
             f"The JSON has no records: expected an object with a list in 'value', found {keys or 'an empty object'}."
         )
-    return list(page["value"])
+    return rows
 
 
 def _read_envelope(envelope: dict[str, str | None]) -> tuple[str | None, int | None, str | None, str | None]:

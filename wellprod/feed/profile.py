@@ -56,7 +56,7 @@ class Profile(BaseModel):
     entity_set: str
     figures: Literal["calendar-day rate", "producing-day rate", "monthly volume"]
     date_form: str = "iso"
-    filter_dates: Literal["date-time", "date", "quoted"] = "date-time"
+    filter_dates: Literal["date-time", "date", "quoted", "version 2"] = "date-time"
     codes: Literal["integer", "text"] = "integer"
     well_in_one_field: bool = False
     liquids_include_oil: bool = False
@@ -112,7 +112,12 @@ class Profile(BaseModel):
 
     def since_filter(self, month: str) -> str:
         """Give the `$filter` for production months from `month` (YYYY-MM-DD) on."""
-        literal = {"date": month, "date-time": f"{month}T00:00:00Z", "quoted": f"'{month}'"}[self.filter_dates]
+        literal = {
+            "date": month,
+            "date-time": f"{month}T00:00:00Z",
+            "quoted": f"'{month}'",
+            "version 2": f"datetime'{month}T00:00:00'",
+        }[self.filter_dates]
         return f"{self.columns['production_period'].property} ge {literal}"
 
     def check(self, found: Iterable[str]) -> list[str]:

@@ -10,11 +10,12 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
+from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -37,8 +38,11 @@ from wellprod.settings import Settings
 
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _REDIRECTS = 5
+_NO_SUCH_FORMAT = {406, 415}
 _TOLD_WAIT_SECONDS = 0.2
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_JSON_OF_VERSION_4 = "application/json;odata.metadata=minimal"
+_ANY_JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ class Wire:
         self._notify = notify or (lambda text: None)
         self._stop = threading.Event()
         self._fetched_once = False
+        self._accept = _JSON_OF_VERSION_4
         self._throttle = Throttle(settings.feed_delay_seconds)
         self._client = httpx.Client(transport=transport, timeout=settings.feed_timeout_seconds, verify=_certificates())
 
@@ -185,20 +190,25 @@ class Wire:
         self._await_turn()
         began = time.perf_counter()
         size = f"odata.maxpagesize={self._settings.page_size}"
-        answer = self._get(url, {"Prefer": f"{size}, {preferences}" if preferences else size})
+        answer = self._get_json(url, f"{size}, {preferences}" if preferences else size)
         seconds = time.perf_counter() - began
         self._throttle.answered(seconds)
         try:
-            content = read(answer.body.removeprefix(_BYTE_ORDER_MARK))
+            content = read(answer.body)
         except FeedUnreadable as error:
-            if "html" in answer.content_type or answer.body.lstrip()[:1] == b"<":
-                raise FeedUnreadable(
-                    f"{redact(url)} answered with a web page in place of records ({answer.content_type}).",
-                    next="This is often a sign-in page: check the address and the WELLPROD_FEED_* credentials.",
-                ) from None
             error.next = error.next or "Try again later; if it stays so, tell the feed's operator."
             raise _Again(error) from None
-        return Fetched(content, answer.body.removeprefix(_BYTE_ORDER_MARK), answer.url, seconds)
+        return Fetched(content, answer.body, answer.url, seconds)
+
+    def _get_json(self, url: str, preferences: str) -> _Answer:
+        """Get what may be JSON; a service that does not know the type of version 4 is asked for any from then on."""
+        try:
+            return _checked_json(self._get(url, {"Accept": self._accept, "Prefer": preferences}))
+        except FeedError as error:
+            if self._fetched_once or self._accept == _ANY_JSON or not error.details.get("no_json"):
+                raise
+        self._accept = _ANY_JSON
+        return _checked_json(self._get(url, {"Accept": self._accept, "Prefer": preferences}))
 
     def _get(self, url: str, headers: dict[str, str]) -> _Answer:
         """Get the whole body within the time-out, following redirects; credentials go to trusted origins only."""
@@ -230,9 +240,11 @@ class Wire:
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
+                is_applied = "maxpagesize" in response.headers.get("preference-applied", "")
+                smaller = "smaller pages with --page-size" if is_applied else "pages with --paging skip --page-size"
                 raise FeedPageTooLarge(
                     f"A page of {redact(url)} is larger than {self._settings.page_limit_mb} MB.",
-                    next="Ask for smaller pages with --page-size, or raise WELLPROD_PAGE_LIMIT_MB.",
+                    next=f"Ask for {smaller}, or raise WELLPROD_PAGE_LIMIT_MB.",
                 )
             if time.monotonic() > deadline:
                 raise self._too_slow(url)
@@ -240,7 +252,6 @@ class Wire:
 
     def _headers(self, trusted: bool) -> dict[str, str]:
         headers = {
-            "Accept": "application/json;odata.metadata=minimal",
             "OData-MaxVersion": "4.0",
             "User-Agent": "wellprod",
         }
@@ -278,7 +289,8 @@ class Wire:
         if status in _AGAIN:
             error = FeedRefused(f"{said}.", next="Try again later.", status=status)
             raise _Again(error, _retry_after(response.headers.get("retry-after")))
-        raise FeedRefused(f"{said}.", next="Check the address and the options of the feed.", status=status)
+        no_json = {"no_json": True} if status in _NO_SUCH_FORMAT else {}
+        raise FeedRefused(f"{said}.", next="Check the address and the options of the feed.", status=status, **no_json)
 
     def _too_slow(self, url: str) -> _Again:
         limit = self._settings.feed_timeout_seconds
@@ -333,6 +345,34 @@ def origin_of(url: str) -> str:
     parts = urlsplit(url)
     default = {"http": 80, "https": 443}.get(parts.scheme.lower())
     return f"{parts.scheme.lower()}://{(parts.hostname or '').lower()}:{parts.port or default}"
+
+
+def is_local(url: str) -> bool:
+    """Tell whether an address is on this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _checked_json(answer: _Answer) -> _Answer:
+    """Give an answer that may be JSON, without a byte order mark; raises FeedUnreadable for a web page or XML."""
+    body = answer.body.removeprefix(_BYTE_ORDER_MARK)
+    begins = body.lstrip()[:1]
+    if begins != b"<" and (begins in (b"{", b"[") or "html" not in answer.content_type):
+        return replace(answer, body=body)
+    url = redact(answer.url)
+    if "xml" in answer.content_type and "xhtml" not in answer.content_type:
+        raise FeedUnreadable(
+            f"{url} answered with XML in place of JSON ({answer.content_type}).",
+            next="Only JSON is read: see whether the feed gives it, at another address or by $format=json.",
+            no_json=True,
+        )
+    raise FeedUnreadable(
+        f"{url} answered with a web page in place of records ({answer.content_type}).",
+        next="This is often a sign-in page: check the address and the WELLPROD_FEED_* credentials.",
+    )
 
 
 def _is_unknown_host(error: BaseException | None) -> bool:
