@@ -215,6 +215,27 @@ def test_a_redirect_to_another_origin_is_followed_without_credentials(settings: 
     assert all({"authorization", "x-api-key"}.isdisjoint(asked.headers) for asked in asked_there)
 
 
+def test_a_saved_link_that_a_redirect_led_to_goes_on_there(settings: Settings) -> None:
+    """Who resumes at a link of an origin that a redirect had led to reads on there, without credentials."""
+
+    def there(asked: Asked) -> Reply:
+        page = int(asked.options.get("p", 1))
+        return Reply({"value": [record(page)], **({"@odata.nextLink": f"moved?p={page + 1}"} if page < 3 else {})})
+
+    with scripted_feed(there) as (other, asked_there):
+        moved = Reply(status=307, headers={"Location": f"{other}/moved"})
+        with scripted_feed(lambda _: moved) as (url, _):
+            signed_in = load_settings(home=settings.home, feed_user="ann", feed_password="pw")
+            feed = ODataFeed(f"{url}/Wells", signed_in)
+            place = next(feed.pages(read, Place())).next
+            feed.close()
+            assert place
+            feed = ODataFeed(f"{url}/Wells", signed_in)
+            assert wells_of(list(feed.pages(read, place))) == [2, 3]
+            feed.close()
+    assert all("authorization" not in asked.headers for asked in asked_there)
+
+
 @pytest.mark.parametrize("link", ["http://[bad", "http://h:99999/x", "ftp://h/x"])
 def test_a_next_link_that_is_no_address_is_refused(settings: Settings, link: str) -> None:
     """It is told with its page, which is given first."""

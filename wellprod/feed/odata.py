@@ -121,6 +121,8 @@ class ODataFeed:
         seen: set[int] = set()
         if link is None:
             self._find_entity_set()
+        else:
+            self._wire.redirected.add(origin_of(link))  # it was allowed when it came, if only by a redirect
         while True:
             self._check_ceiling(number)
             answer = self._wire.fetch(link, read) if link else self._first_that_works(self._first_page_url, read)
@@ -159,6 +161,8 @@ class ODataFeed:
             Sign-in was refused, the first page failed, or three pages in a row did.
         """
         self._find_entity_set()
+        if place.link is not None:
+            self._wire.redirected.add(origin_of(place.link))
         lanes = Lanes(lambda skip: self._wire.fetch(self._window_url(skip, order_by), read), self._settings.feed_lanes)
         try:
             yield from self._windows(read, place, order_by, lanes)
