@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, jobs, lab, measures, report, screen, selections, serve, work
+from wellprod.cli import demo, dryrun, jobs, lab, measures, report, screen, selections, serve, work
 from wellprod.cli.options import (
     AsJson,
     Background,
@@ -111,7 +111,9 @@ def _prepare(
 def import_(
     source: Annotated[
         str | None,
-        typer.Argument(help="Address of an OData feed, or a JSON file.", show_default="WELLPROD_FEED_URL"),
+        typer.Argument(
+            help="Address of an OData feed, or a JSON, CSV, Excel or Parquet file.", show_default="WELLPROD_FEED_URL"
+        ),
     ] = None,
     profile: Annotated[
         str | None, typer.Option(help="Feed profile, by name or as a .toml file; else recognised.")
@@ -123,6 +125,9 @@ def import_(
     start_page: Annotated[int, typer.Option(help="First page; needs --paging skip or a file.")] = 1,
     max_pages: Annotated[int | None, typer.Option(help="Pages to read at most.")] = None,
     since: Annotated[str | None, typer.Option(help="First production month, such as 2023-01.")] = None,
+    only_look: Annotated[
+        bool, typer.Option("--dry-run", help="Read and map the first page, show it, and store nothing.")
+    ] = False,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -140,6 +145,8 @@ def import_(
         max_pages=max_pages,
         since=since,
     )
+    if only_look:
+        return dryrun.run(request, settings, as_json)
     if background:
         return work.end_trigger(trigger_import(request, settings), settings, as_json)
     with work.watched_import() as watching:

@@ -273,6 +273,14 @@ def show_table(title: str, frame: pl.DataFrame) -> None:
     Console(width=max(out.width, sum(widths) + gaps), highlight=False).print(table)
 
 
+def show_lines(title: str, lines: Iterable[str]) -> None:
+    """Show texts under a title, each on one line, cut where a window ends."""
+    out.print(f"\n[bold]{escape(title)}[/]")
+    for line in lines:
+        cut = out.is_terminal
+        out.print(escape(line), no_wrap=cut, overflow="ellipsis" if cut else "ignore", soft_wrap=not cut)
+
+
 def show_pairs(pairs: Mapping[str, str]) -> None:
     """Show names with their values."""
     table = _grid()

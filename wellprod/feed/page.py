@@ -12,6 +12,12 @@ import polars as pl
 
 from wellprod.errors import FeedError, FeedUnreadable
 
+FAULT = "#fault"
+"""The property of a row of a file that says why it is none, such as a line of a CSV with a cell too many."""
+
+LINE = "#line"
+"""The property of such a row that has the line as it came."""
+
 _NEXT = ("@odata.nextLink", "@nextLink", "odata.nextLink")
 _COUNT = ("@odata.count", "@count", "odata.count")
 _CONTEXT = ("@odata.context", "@context", "odata.metadata")

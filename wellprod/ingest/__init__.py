@@ -6,9 +6,10 @@ from wellprod.ingest.run import StopRequest, run_import
 from wellprod.ingest.source import check_file
 from wellprod.ingest.start import resume_import, start_import, trigger_import, trigger_resume
 from wellprod.ingest.summary import ImportSummary, Progress
-from wellprod.ingest.uploads import Arrival, check_upload
+from wellprod.ingest.uploads import ENDINGS, Arrival, check_upload, ending_of
 
 __all__ = [
+    "ENDINGS",
     "Arrival",
     "DryRun",
     "ImportRequest",
@@ -18,6 +19,7 @@ __all__ = [
     "check_file",
     "check_upload",
     "dry_run",
+    "ending_of",
     "resume_import",
     "run_import",
     "start_import",

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from wellprod.errors import FeedRefused, FeedUnreadable, unmask_secrets
-from wellprod.feed.jsonfile import JsonFile
+from wellprod.feed.files import FeedFile, open_file
 from wellprod.feed.odata import ODataFeed
-from wellprod.feed.page import Content, FailedPage, Page, Place, first_rows, read_content
+from wellprod.feed.page import FAULT, Content, FailedPage, Page, Place, first_rows, read_content
 from wellprod.feed.profile import Profile, find_profile, load_profiles, recognise_profile
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.state import ImportState
@@ -46,6 +46,7 @@ class Source:
         self._settings = settings
         self._notify = notify
         self._feed: ODataFeed | None = None
+        self._file: FeedFile | None = None
         self._is_checked = False
         self.profile: Profile | None = None
         self.file_mark: str | None = None
@@ -63,7 +64,8 @@ class Source:
     @property
     def warnings(self) -> list[str]:
         """What was noticed so far."""
-        return [*self._warnings, *(self._feed.warnings if self._feed else ())]
+        noticed = self._feed.warnings if self._feed else self._file.warnings if self._file else ()
+        return [*self._warnings, *noticed]
 
     def close(self) -> None:
         """End any wait and close the connections."""
@@ -84,14 +86,12 @@ class Source:
         if name := self._request.profile or state.profile:
             self.profile = find_profile(name, self._settings.profiles_path)
         if self._request.is_file:
-            self.file_mark = _file_mark(Path(self._request.source))
+            self.file_mark = _file_mark(Path(self._request.source).expanduser())
             if state.file_mark not in (None, self.file_mark):
                 place = self._from_page_one("The file has changed since")
-            file = JsonFile(Path(self._request.source), page_size=self._request.page_size)
-            if self.profile is None:
-                self._recognise(file.first_records())
-            if file.is_one_page_of_several():
-                self._warnings.append("The file is one page of several: it names a next page that is not in it.")
+            self._file = file = _opened_file(self._request, self.profile, self._settings)
+            self.profile = self.profile or file.profile
+            self._recognise(file.first_records())
             yield from file.pages(self._read, place)
             return
         if self.profile is None and (self._request.paging == "skip" or self._request.first_month):
@@ -144,7 +144,8 @@ class Source:
         """Read a page as the profile says; the first page with records decides on it."""
         if not self._is_checked:
             self._recognise(first_rows(body))
-        return read_content(body, self.profile.properties if self.profile else ("value",))
+        faults = (FAULT,) if self._file else ()
+        return read_content(body, (*self.profile.properties, *faults) if self.profile else ("value",))
 
     def _recognise(self, rows: list[Any]) -> None:
         found = {name for row in rows if isinstance(row, dict) for name in row}
@@ -166,7 +167,9 @@ def check_file(request: ImportRequest, settings: Settings) -> None:
     ProfileError
         No profile fits, or the one that was asked for does not.
     """
-    rows = JsonFile(Path(request.source), page_size=request.page_size).first_records(_HEAD_BYTES)
+    named = find_profile(request.profile, settings.profiles_path) if request.profile else None
+    file = _opened_file(request, named, settings)
+    rows = file.first_records(_HEAD_BYTES)
     found = {name for row in rows if isinstance(row, dict) for name in row}
     if rows and not found:
         raise FeedUnreadable(
@@ -174,8 +177,12 @@ def check_file(request: ImportRequest, settings: Settings) -> None:
             next="Send records in the shape of a feed profile.",
         )
     if found:
-        named = find_profile(request.profile, settings.profiles_path) if request.profile else None
-        (named or recognise_profile(rows, settings.profiles_path)).check(found)
+        (named or file.profile or recognise_profile(rows, settings.profiles_path)).check(found)
+
+
+def _opened_file(request: ImportRequest, profile: Profile | None, settings: Settings) -> FeedFile:
+    profiles = [profile] if profile else load_profiles(settings.profiles_path).values()
+    return open_file(Path(request.source).expanduser(), profiles, page_size=request.page_size)
 
 
 def first_place(request: ImportRequest) -> Place:
