@@ -67,7 +67,7 @@ def _show(found: DryRun) -> None:
         )
     if found.rejects.height:
         rejects = found.rejects.head(_REJECTS)
-        lines = rejects.select(pl.format("row {}: {}", pl.col("row_number") + 1, "reason"))["literal"]
+        lines = rejects.select(line=pl.format("row {}: {}", pl.col("row_number") + 1, "reason"))["line"]
         screen.show_lines(f"Rejected, {'all' if rejects.height == found.rejects.height else 'the first'}", lines)
 
 

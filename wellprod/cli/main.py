@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, dryrun, jobs, lab, measures, report, screen, selections, serve, work
+from wellprod.cli import demo, dryrun, jobs, lab, measures, quality, report, screen, selections, serve, work
 from wellprod.cli.options import (
     AsJson,
     Background,
@@ -39,6 +39,7 @@ app.add_typer(demo.commands)
 app.add_typer(lab.commands)
 app.add_typer(serve.commands)
 app.add_typer(measures.commands)
+app.add_typer(quality.commands)
 app.add_typer(report.commands)
 app.add_typer(selections.commands, name="selections")
 

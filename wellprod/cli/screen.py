@@ -131,6 +131,8 @@ def show_import(summary: ImportSummary, store: Path) -> None:
         "Pages",
         f"{number(pages['processed_pages'])}{failed}, asked for {number(pages['page_size'])} records each",
     )
+    if values["kept_pages"]:
+        table.add_row("Kept", escape(str(store.parent / values["kept_pages"])))
     table.add_row(
         "Time",
         f"{duration(speed['total_execution_time_seconds'])} · {number(speed['average_throughput_per_second'])}"

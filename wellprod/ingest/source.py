@@ -13,6 +13,7 @@ from wellprod.feed.files import FeedFile, open_file
 from wellprod.feed.odata import ODataFeed
 from wellprod.feed.page import FAULT, Content, FailedPage, Page, Place, first_rows, read_content
 from wellprod.feed.profile import Profile, find_profile, load_profiles, recognise_profile
+from wellprod.ingest.kept import KeptPages
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.state import ImportState
 from wellprod.settings import Settings
@@ -89,6 +90,9 @@ class Source:
             self.file_mark = _file_mark(Path(self._request.source).expanduser())
             if state.file_mark not in (None, self.file_mark):
                 place = self._from_page_one("The file has changed since")
+            if (folder := Path(self._request.source).expanduser()).is_dir():
+                yield from self._kept_pages(folder, place)
+                return
             self._file = file = _opened_file(self._request, self.profile, self._settings)
             self.profile = self.profile or file.profile
             self._recognise(file.first_records())
@@ -103,6 +107,12 @@ class Source:
             yield from self._from_saved_link(place, lambda p: feed.windows(self._read, p, order_by))
         else:
             yield from self._from_saved_link(place, lambda p: feed.pages(self._read, p))
+
+    def _kept_pages(self, folder: Path, place: Place) -> Iterator[Page]:
+        kept = KeptPages(folder)
+        if self.profile is None and kept.profile:
+            self.profile = find_profile(kept.profile, self._settings.profiles_path)
+        yield from kept.pages(self._read, place)
 
     def _opened(self) -> ODataFeed:
         known = [self.profile] if self.profile else load_profiles(self._settings.profiles_path).values()
@@ -144,7 +154,7 @@ class Source:
         """Read a page as the profile says; the first page with records decides on it."""
         if not self._is_checked:
             self._recognise(first_rows(body))
-        faults = (FAULT,) if self._file else ()
+        faults = (FAULT,) if self._request.is_file else ()
         return read_content(body, (*self.profile.properties, *faults) if self.profile else ("value",))
 
     def _recognise(self, rows: list[Any]) -> None:

@@ -43,6 +43,7 @@ class ImportState:
     warnings: list[str] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     file_mark: str | None = None
+    kept_pages: str | None = None
 
     def to_text(self) -> str:
         """Write it as JSON."""

@@ -92,6 +92,7 @@ class ImportSummary:
             "status": str(self.status),
             "source": self.request.as_parameters()["source"],
             "profile": state.profile,
+            "kept_pages": state.kept_pages,
             "warnings": list(state.warnings),
             "errors": [*state.errors, *([{"page": None, **self.error}] if self.error else [])],
             "batch_result": {
@@ -160,6 +161,7 @@ class ImportSummary:
             "Pages": f"{number(state.pages)} read{failed}",
             "Time": duration(state.elapsed_seconds),
             "Job": self.job_id,
+            "Kept pages": state.kept_pages or "",
             "Warnings": " ".join(state.warnings),
             "Errors": " ".join(f"{error['message']} {error['next']}" for error in values["errors"][:10]),
         }

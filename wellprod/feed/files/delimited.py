@@ -9,9 +9,9 @@ import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BufferedReader, TextIOWrapper
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import zstandard
 
@@ -24,6 +24,8 @@ GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _SEPARATORS = (",", ";", "\t", "|", "}")
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _PIECE = 1 << 20
+_PACKED = 1 << 17
+_QUOTE = "a quote in the row has no end, or one too early"
 _LONGEST_LINE = 1 << 17  # as many letters as the reader takes in one cell
 
 
@@ -86,8 +88,8 @@ class _Delimited(Table):
                     cells = next(reader)
                 except StopIteration:
                     return
-                except csv.Error as error:
-                    yield self._fault(lines, _reason(error))
+                except csv.Error:
+                    yield self._fault(lines, _QUOTE)
                     continue
                 except UnicodeError as error:
                     raise FeedUnreadable(
@@ -147,13 +149,6 @@ def _misfit(cells: Sequence[str], width: int, lines: Sequence[str]) -> str | Non
     return "the row has a NUL byte" if any("\0" in line for line in lines) else None
 
 
-def _reason(error: csv.Error) -> str:
-    text = str(error)
-    if "unexpected end" in text or "field limit" in text:
-        return "a quote in the row has no end"
-    return f"the row cannot be read: {text}"
-
-
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, unpacked where it is compressed.
@@ -177,14 +172,42 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 with gzip.open(file, "rb") as unpacked:
                     yield cast(IO[bytes], unpacked)
             elif head.startswith(ZSTD):
-                with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
-                    yield cast(IO[bytes], stream)
+                with BufferedReader(_Zstd(file), _PIECE) as stream:
+                    yield stream
             else:
                 yield file
         except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
             raise FeedUnreadable(
                 f"The file {path} cannot be unpacked: {error}.", next="Get the file again; it may have been cut off."
             ) from None
+
+
+class _Zstd(RawIOBase):
+    """What is compressed by zstd, unpacked; unlike the library's own stream it says so where it breaks off."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._left = file, b""
+        self._frame: Any = None
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Give the next piece; raises EOFError in the middle of a frame."""
+        while not self._left:
+            packed = self._frame.unused_data if self._frame and self._frame.eof else b""
+            packed = packed or self._file.read(_PACKED)
+            if not packed:
+                if self._frame and not self._frame.eof:
+                    raise EOFError("it breaks off")
+                return 0
+            if self._frame is None or self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._left = self._frame.decompress(packed)
+        size = min(len(buffer), len(self._left))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size
 
 
 def _as_latin(error: UnicodeError) -> tuple[str, int]:

@@ -89,6 +89,15 @@ class TableFile(FeedFile):
     def tables(self) -> Iterator[Table]:
         """Give the tables in which the records may be; raises as `records` does."""
 
+    def passed_by(self, table: Table, profile: Profile) -> list[str]:
+        """Give the titles of other tables that the profile could read too."""
+        return []
+
+    def has_columns(self, rows: Iterable[Cells | Fault], profile: Profile) -> bool:
+        """Tell whether one of the first rows is a header with what the profile needs."""
+        head = (row for row in islice(rows, _LOOKED_AT) if not isinstance(row, Fault))
+        return any(not profile.lacks(set(_named(row))) for row in head)
+
     @property
     def profile(self) -> Profile | None:
         """The one that fits; raises as `records` does."""
@@ -109,21 +118,27 @@ class TableFile(FeedFile):
         if profile is None:
             return  # whoever asked for first records has been told
         if layout.header:
-            rows_above = "row above the header is" if layout.header == 1 else "rows above the header are"
-            self.warn(f"{layout.table.title}: {layout.header} {rows_above} no records.")
+            above = (
+                "row above the header is no record" if layout.header == 1 else "rows above the header are no records"
+            )
+            self.warn(f"{layout.table.title}: {layout.header} {above}.")
+        if others := self.passed_by(layout.table, profile):
+            self.warn(f"{layout.table.title} alone is read; {', '.join(others)} have the columns of the profile too.")
         next(islice(rows, profile.rows_after_header, profile.rows_after_header), None)
         first = next(rows, None)
         if first is not None and not self._is_units(first, layout):
             rows = chain([first], rows)
         period = frozenset(name for names in profile.columns["production_period"].needs for name in names)
+        keys = _unique(layout.names)
         forms = [_Form(profile, is_period=name in period) for name in layout.names]
+        nothing = [None] * len(layout.names)  # a row of a sheet ends with its last value
         for row in rows:
             if isinstance(row, Fault):
                 yield {FAULT: row.reason, LINE: row.line}
             else:
                 yield {
                     name: value if value is None or type(value) is str else form.text(value)
-                    for name, form, value in zip(layout.names, forms, row, strict=False)
+                    for name, form, value in zip(keys, forms, chain(row, nothing), strict=False)
                 }
 
     @cached_property
@@ -198,6 +213,16 @@ def _named(row: Cells) -> tuple[str, ...]:
     names = tuple(name or f"column {place}" for place, name in enumerate(folded, 1))
     width = max((place for place, cell in enumerate(row, 1) if cell not in (None, "")), default=0)
     return names[:width]
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Give names of which none comes twice; those that do are none of the profile's."""
+    met: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        met[name] += 1
+        unique.append(name if met[name] == 1 else f"{name} ({met[name]})")
+    return unique
 
 
 class _Form:

@@ -46,6 +46,14 @@ class WorkbookFile(TableFile):
             sheets.append(_Sheet(self.path, place, name, fitting, has_unsaved))
         yield from (sheet for sheet in sheets if sheet.profiles)
 
+    def passed_by(self, table: Table, profile: Profile) -> list[str]:
+        """Give the titles of the other sheets that the profile could read too, where it names none."""
+        if profile.sheet is not None:
+            return []
+        with _workbook(self.path) as book:
+            others = [sheet for sheet in book.worksheets if _title(sheet.title) != table.title]
+            return [_title(sheet.title) for sheet in others if self.has_columns(_cells(sheet), profile)]
+
     def _check(self) -> None:
         """Refuse what is no workbook before a library tries to read it."""
         try:
@@ -87,7 +95,7 @@ class _Sheet(Table):
 
     def __init__(self, path: Path, place: int, name: str, profiles: Sequence[Profile], has_unsaved: bool) -> None:
         self.path, self.place, self.profiles, self.has_unsaved = path, place, profiles, has_unsaved
-        self.title = f"Sheet {name!r}"
+        self.title = _title(name)
 
     def rows(self, names: Sequence[str] | None = None) -> Iterator[Cells]:
         """Give the rows that have something."""
@@ -137,6 +145,10 @@ def _reading(path: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise unopened(path, error) from None
+
+
+def _title(name: str) -> str:
+    return f"Sheet {name!r}"
 
 
 def _folded(name: str) -> str:

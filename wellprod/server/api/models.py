@@ -126,6 +126,9 @@ class ImportSummary(BaseModel):
     status: JobState = Field(examples=["COMPLETED"])
     source: str = Field(description="Feed or file", examples=["https://host/odata/WellProduction"])
     profile: str | None = Field(description="How the feed was read", examples=["woodmac"])
+    kept_pages: str | None = Field(
+        None, description="Folder of the pages as they came, in the home, where they are kept", examples=[None]
+    )
     warnings: list[str] = Field(examples=[[]])
     errors: list[Problem] = Field(description="Pages that failed, and why the import stopped", examples=[[]])
     batch_result: BatchResult
