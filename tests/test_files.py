@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,13 @@ def own_profile(settings: Settings, name: str = "own", **changes: str) -> str:
     return name
 
 
-def workbook(path: Path, rows: list[list[Any]], title: str = "Sheet", **sheets: list[list[Any]]) -> Path:
+Rows = Sequence[Any]
+
+
+def workbook(path: Path, rows: Rows, title: str = "Sheet", **sheets: Rows) -> Path:
     """Make a workbook."""
     book = openpyxl.Workbook()
-    book.remove(book.active)
+    book.remove(book.worksheets[0])
     for name, lines in {title: rows, **sheets}.items():
         sheet = book.create_sheet(name)
         for line in lines:

@@ -207,8 +207,7 @@ def test_a_month_under_two_fields_is_found_twice(records: Records) -> None:
 
 def test_another_name_under_one_code_is_found_once(records: Records, tmp_path: Path) -> None:
     """In the month from which it has it; not where `groups.toml` says that both are one."""
-    for month in ("2020-01", "2020-02", "2020-03"):
-        records.add(1, month)
+    records.series(1, 1, oil=[1.0, 2.0, 3.0], gas=[1.0, 2.0, 3.0])
     records.marks()
     with records.store.write() as writing:
         writing.connection.execute("UPDATE production SET well_name = 'Other' WHERE production_period > '2020-01-01'")
@@ -224,12 +223,12 @@ def test_another_name_under_one_code_is_found_once(records: Records, tmp_path: P
 
 def test_a_well_of_two_codes_is_one_where_the_groups_say_so(records: Records, tmp_path: Path) -> None:
     """It has no gap between them, and is found where both have a month."""
-    for well, month in ((1, "2020-01"), (2, "2020-02"), (1, "2020-03")):
-        records.add(well, month)
+    for well, month, rate in ((1, "2020-01", 1.0), (2, "2020-02", 2.0), (1, "2020-03", 3.0)):
+        records.add(well, month, oil=rate, gas=rate)
     assert [mark for _, mark, _ in records.found()] == ["missing_month"]
     (tmp_path / "groups.toml").write_text('[wells]\n"Well 2" = ["Well 1"]\n')
     assert records.found() == []
-    records.add(2, "2020-03")
+    records.add(2, "2020-03", oil=4.0, gas=4.0)
     assert records.found() == [("2020-03", "month_twice", "two of its codes")] * 2
     assert records.marks()["well"].unique().to_list() == ["Well 2"]
 
@@ -253,7 +252,7 @@ def test_marks_are_counted_without_being_given(records: Records, monkeypatch: py
         monkeypatch.setattr(quality, "_RECORDS_AT_ONCE", at_once)
         assert records.marks().equals(found)
         with records.store.read() as reading:
-            of = {by: counts(reading, None, by) for by in ("rule", "field", "well", "month")}  # type: ignore[arg-type]
+            of = {by: counts(reading, None, by) for by in ("rule", "field", "well", "month")}
         assert of["rule"].equals(by_rule(found))
         errors = found.filter(pl.col("mark").is_in([name for name, rule in RULES.items() if rule.severity == "error"]))
         for by, key in (("field", "field"), ("well", "well"), ("month", "month")):

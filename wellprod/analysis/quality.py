@@ -327,6 +327,7 @@ def _asked(reading: Reading, selection: Selection, query: str) -> pl.DataFrame:
         "SELECT data_source, field_code, coalesce(any_value(into_name), max_by(field_name, production_period),"
         " field_code::VARCHAR) AS field FROM production LEFT JOIN (SELECT data_source, code AS field_code, into_name"
         " FROM same_fields) USING (data_source, field_code) GROUP BY data_source, field_code",
+        (),
         **frames,
     )
     records = reading.value(f"SELECT count(*) FROM production WHERE {where}", values)

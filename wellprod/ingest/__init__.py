@@ -1,12 +1,13 @@
 """The verb `import`: a feed or a file into the store."""
 
+from wellprod.feed.files import ENDINGS, ending_of
 from wellprod.ingest.dryrun import DryRun, dry_run
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.run import StopRequest, run_import
 from wellprod.ingest.source import check_file
 from wellprod.ingest.start import resume_import, start_import, trigger_import, trigger_resume
 from wellprod.ingest.summary import ImportSummary, Progress
-from wellprod.ingest.uploads import ENDINGS, Arrival, check_upload, ending_of
+from wellprod.ingest.uploads import Arrival, check_upload
 
 __all__ = [
     "ENDINGS",

@@ -156,7 +156,7 @@ def _empty(settings: Settings) -> str:
 def _quality(counted: pl.DataFrame) -> str:
     if counted.is_empty():
         return parts.notice("good", "No rule of data quality is broken.")
-    kinds = {"error": "bad", "warning": "warn", "note": "info"}
+    kinds: dict[str, parts.Kind] = {"error": "bad", "warning": "warn", "note": "info"}
     body = "".join(
         f"<tr><th scope='row'>{escape(row['mark'].replace('_', ' ').capitalize())}</th>"
         f"<td>{parts.badge(kinds[row['severity']], row['severity'].upper())}</td>"
