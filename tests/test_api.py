@@ -382,6 +382,10 @@ def test_records_that_are_sent(api: Api) -> None:
     form = {"file": ("any/../name.json", json.dumps(rows).encode())}
     again = api.post(IMPORT, files=form, data={"comment": "x"}).json()["data"]["import_summary"]
     assert again["duplicate_records"] == 2
+    lines = "WellCode,ProductionDate,OilProduction\nsent-1,2024-01-01,1\nsent-2,2024-01-01\n"
+    table = api.post(IMPORT, files={"file": ("wells.csv", lines.encode())}).json()["data"]
+    assert (table["profile"], table["import_summary"]["new_records"]) == ("plain", 1)
+    assert table["import_summary"]["rejects_by_reason"] == {"the row has 2 cells, the header 3": 1}
     background = api.post(IMPORT, json=rows, params={"background": True})
     assert background.status_code == 202
     until(lambda: api.data(background.json()["data"]["status_url"])["status"] == "COMPLETED")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,7 @@ from wellprod.errors import UsageError
 from wellprod.feed.delta import ENTRY, LINK, REMOVED, read_delta
 from wellprod.ingest import ImportRequest, ImportSummary, resume_import, start_import
 from wellprod.jobs import Status
-from wellprod.settings import Settings
+from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
 
 from .conftest import CommandLine
@@ -35,6 +36,7 @@ class DeltaFeed:
     changes: dict[str, list[Any]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     asked: list[Asked] = field(default_factory=list)
+    key: str = ""
     url: str = ""
 
     def answer(self, asked: Asked) -> Reply:
@@ -42,20 +44,24 @@ class DeltaFeed:
         token = asked.options.get("$deltatoken")
         if token is None:
             tracks = "odata.track-changes" in asked.headers.get("prefer", "")
-            link = {"@odata.deltaLink": f"Wells?$deltatoken={len(self.changes)}"} if tracks else {}
+            link = {"@odata.deltaLink": self.link(len(self.changes))} if tracks else {}
             return Reply({"@odata.count": len(self.rows), "value": self.rows, **link})
         if token in self.gone:
             return Reply({"error": {"code": "410", "message": "The token has expired."}}, 410)
         later = int(token) + 1
         entries = self.changes.get(token, [])
-        link = {"@odata.deltaLink": f"Wells?$deltatoken={max(later, len(self.changes))}"}
+        link = {"@odata.deltaLink": self.link(max(later, len(self.changes)))}
         return Reply({"@odata.context": "$metadata#Wells/$delta", "value": entries, **link})
+
+    def link(self, token: int) -> str:
+        """Give a delta link."""
+        return f"Wells?{self.key}&$deltatoken={token}" if self.key else f"Wells?$deltatoken={token}"
 
     @contextmanager
     def serving(self) -> Iterator[DeltaFeed]:
         """Serve it while the block lasts."""
         with scripted_feed(self.answer) as (url, self.asked):
-            self.url = f"{url}/Wells"
+            self.url = f"{url}/Wells?{self.key}".rstrip("?")
             yield self
 
     def tokens(self) -> list[str | None]:
@@ -70,7 +76,7 @@ def changes_of(feed: DeltaFeed, settings: Settings) -> ImportSummary:
     return start_import(ImportRequest(feed.url, changes=True), settings)
 
 
-def wells(settings: Settings) -> list[tuple[int, float]]:
+def oil_by_well(settings: Settings) -> list[tuple[int, float]]:
     """Give well and oil of what the store holds."""
     return stored(settings, "well_code, oil_production_kbd").rows()
 
@@ -93,7 +99,7 @@ def test_a_delta_link_brings_only_what_changed(settings: Settings) -> None:
         assert feed.tokens() == ["0"]
         assert (counted(summary), summary.state.deleted, summary.exit_code) == ((1, 0, 1, 0), 2, 0)
         assert (summary.state.part, summary.state.warnings) == ("delta", [])
-        assert wells(settings) == [(1, 9.0), (4, 1.5), (5, 1.5)]
+        assert oil_by_well(settings) == [(1, 9.0), (4, 1.5), (5, 1.5)]
         assert counted(changes_of(feed, settings)) == (0, 0, 0, 0)
         assert feed.tokens() == ["1"]
     columns = "well_code, change, replaced_by::VARCHAR"
@@ -112,7 +118,7 @@ def test_of_a_removal_and_a_record_the_later_one_counts(settings: Settings) -> N
         changes_of(feed, settings)
         feed.changes["0"] = [gone, record(1, oil_production_kbd=2.0), record(2, oil_production_kbd=3.0), also]
         assert changes_of(feed, settings).state.deleted == 1
-    assert wells(settings) == [(1, 2.0)]
+    assert oil_by_well(settings) == [(1, 2.0)]
 
 
 def test_what_was_removed_and_is_not_known_by_its_key_is_a_reject(settings: Settings) -> None:
@@ -122,7 +128,7 @@ def test_what_was_removed_and_is_not_known_by_its_key_is_a_reject(settings: Sett
         changes_of(feed, settings)
         feed.changes["0"] = [entry]
         summary = changes_of(feed, settings)
-    assert (summary.exit_code, wells(settings)) == (3, [(1, 1.5)])
+    assert (summary.exit_code, oil_by_well(settings)) == (3, [(1, 1.5)])
     reason, raw = stored(settings, "reason, raw_row", "rejected_rows").row(0)
     assert reason.startswith("removed at the source, but which record is not told: ") and json.loads(raw) == entry
 
@@ -161,14 +167,14 @@ def test_a_token_is_kept_only_with_its_rows(settings: Settings) -> None:
         request = ImportRequest(f"{url}/Wells", changes=True)
         start_import(request, settings)
         failed = start_import(request, settings)
-        assert failed.status == Status.FAILED and wells(settings) == [(1, 1.5), (2, 1.5)]
+        assert failed.status == Status.FAILED and oil_by_well(settings) == [(1, 1.5), (2, 1.5)]
         again = start_import(request, settings)
         assert again.status == Status.FAILED and again.state.part == "delta"
         broken[0] = False
         asked.clear()
         done = resume_import(again.job_id, settings)
         assert [request.options for request in asked] == [{"p": "2"}]
-        assert done.status == Status.COMPLETED and wells(settings) == [(2, 1.5), (3, 1.5)]
+        assert done.status == Status.COMPLETED and oil_by_well(settings) == [(2, 1.5), (3, 1.5)]
         asked.clear()
         start_import(request, settings)
     assert [request.options.get("$deltatoken") for request in asked] == ["b"]
@@ -327,3 +333,19 @@ def test_the_command_line_says_what_it_read(
         "first_month": "2022-01-01",
         "told": "the last 24 months, from 2022-01 on",
     }
+
+
+def test_kept_changes_are_replayed_as_changes(settings: Settings, tmp_path: Path) -> None:
+    """The pages of a delta link, kept and read into another store, remove there what they removed here."""
+    keeping = tuned(settings, keep_pages=True)
+    removed = {"@removed": {"reason": "deleted"}, "@id": f"Wells({KEY.format(2, '2024-01')})"}
+    with DeltaFeed([record(1), record(2)], key="secret=opensesame").serving() as feed:
+        whole = changes_of(feed, keeping)
+        feed.changes["0"] = [removed, record(1, oil_production_kbd=4.0)]
+        later = changes_of(feed, keeping)
+    other = load_settings(home=tmp_path / "other")
+    for job in (whole, later):
+        kept = settings.pages_path / job.job_id
+        assert "opensesame" not in "".join(path.read_text("latin-1") for path in kept.iterdir())
+        assert start_import(ImportRequest(str(kept)), other).exit_code == 0
+    assert oil_by_well(other) == oil_by_well(settings) == [(1, 4.0)]

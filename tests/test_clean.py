@@ -291,7 +291,7 @@ def test_factors_are_exact() -> None:
         ('[columns]\noil_production_kbd = "x"', "columns.oil_production_kbd needs a unit"),
         ('[columns]\noil_production_kbd = {property = "x", unit = "furlong/d"}', "unit 'furlong/d' is not known"),
         ('[columns]\noil_production_kbd = {property = "x", unit = "bbl"}', "calendar-day rate takes an amount with /d"),
-        ('[columns]\nfield_name = {property = "x", constant = 1}', "either a property or a constant"),
+        ('[columns]\nfield_name = {property = "x", constant = 1}', "one of a property, a constant, or year and month"),
         ('date_form = "whenever"', "date_form 'whenever' is not known"),
         ("title = ", "is no TOML"),
     ],
@@ -328,6 +328,6 @@ def test_an_own_profile_goes_before_and_a_broken_one_is_passed_by(tmp_path: Path
     )
     profiles = load_profiles(tmp_path)
     assert profiles["plain"].title == "Mine"
-    assert set(profiles) == {"plain", "woodmac"}
-    with pytest.raises(ProfileError, match="Known profiles: plain, woodmac"):
+    assert set(profiles) == {"plain", "volve", "wellprod", "woodmac"}
+    with pytest.raises(ProfileError, match="Known profiles: plain, volve"):
         find_profile("nobody", tmp_path)

@@ -174,7 +174,11 @@ def assert_clear(done: subprocess.CompletedProcess[str], code: int, *says: str) 
         (["URL", "--page-size", "5001"], 2, ["page size 5001 is not allowed"]),
         (["URL", "--page-size", "many"], 2, ["--page-size", "valid integer"]),
         (["URL", "--paging", "lanes"], 2, ["paging 'lanes' is not allowed"]),
-        (["URL", "--profile", "nobody"], 2, ["no feed profile 'nobody'", "Known profiles: plain, woodmac"]),
+        (
+            ["URL", "--profile", "nobody"],
+            2,
+            ["no feed profile 'nobody'", "Known profiles: plain, volve, wellprod, woodmac"],
+        ),
         (["URL", "--profile", "plain"], 1, ["names the property 'WellCode', which the feed does not have"]),
         (["URL", "--start-page", "3"], 2, ["Choose paging 'skip'"]),
         (["URL", "--nonsense"], 2, ["No such option", "--nonsense"]),

@@ -338,6 +338,17 @@ def test_a_file_of_this_computer_can_be_imported(visitor: Visitor, lab: Lab, tmp
     expect(page.get_by_text('"production_period":"soon"').first).to_be_visible()
 
 
+def test_the_status_page_checks_the_records_when_asked(visitor: Visitor, lab: Lab, stored: int) -> None:
+    """Opening it looks at none of them; the button counts what they have about them, by rule."""
+    page = opened(visitor, lab, "status")
+    table = page.get_by_role("table", name="Data quality by rule")
+    expect(page.get_by_text("Gaps, contradictions, jumps and repeats.")).to_be_visible(timeout=PATIENCE)
+    expect(table).to_have_count(0)
+    page.get_by_role("button", name="Check the records").click()
+    expect(table.or_(page.get_by_text("No rule of data quality is broken."))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Check the records")).to_be_enabled()
+
+
 def test_the_status_page_keeps_itself_up_to_date(
     visitor: Visitor, lab: Lab, gate: Gate, feed: str, stored: int
 ) -> None:

@@ -71,10 +71,16 @@ class Selected:
         with self._store.read() as reading:
             return measures.top(reading, self.selection, measure, count, by=by, units=self.units, boe=self.boe)
 
-    def quality(self) -> pl.DataFrame:
-        """Give the marks of data quality and restatements, a row each; see `wellprod.analysis.quality.marks`."""
+    def quality(self, *, by: quality.By | None = None) -> pl.DataFrame:
+        """Give the marks of data quality and restatements, a row each; see `wellprod.analysis.quality.marks`.
+
+        Parameters
+        ----------
+        by
+            ``rule``, ``field``, ``well`` or ``month`` to count them instead; see `wellprod.analysis.quality.counts`.
+        """
         with self._store.read() as reading:
-            return quality.marks(reading, self.selection)
+            return quality.counts(reading, self.selection, by) if by else quality.marks(reading, self.selection)
 
     def declines(
         self,

@@ -89,6 +89,8 @@ class Settings(BaseSettings):
     page_size: int = Field(1000, description="Records a page to ask for, 1 to 5000")
     page_limit_mb: int = Field(256, ge=1, description="Largest page accepted, in MB once decoded")
 
+    keep_pages: bool = Field(False, description="Keep each page of an import as it came, in `pages/JOB/` of the home")
+
     group_records: int = Field(25_000, ge=1, description="Records in one transaction of an import")
     group_seconds: float = Field(2.0, gt=0, description="Longest time to collect records for one transaction")
     import_timeout_seconds: float | None = Field(None, gt=0, description="Longest time for one run of an import")
@@ -221,6 +223,11 @@ class Settings(BaseSettings):
     def uploads_path(self) -> Path:
         """The folder of the feeds that came through the browser as files."""
         return self.home / "uploads"
+
+    @property
+    def pages_path(self) -> Path:
+        """The folder of the pages that imports keep, a folder a job."""
+        return self.home / "pages"
 
     @property
     def reports_path(self) -> Path:

@@ -276,7 +276,7 @@ class Workbench:
         Parameters
         ----------
         source
-            Address of an OData feed, or path of a JSON file; None for `WELLPROD_FEED_URL`.
+            Address of an OData feed, or path of a JSON, CSV, Excel or Parquet file; None for `WELLPROD_FEED_URL`.
         profile
             Name of a feed profile or path of a TOML file; None to recognise it from the first page.
         page_size

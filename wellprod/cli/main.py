@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, jobs, lab, measures, report, screen, selections, serve, work
+from wellprod.cli import demo, dryrun, jobs, lab, measures, quality, report, screen, selections, serve, work
 from wellprod.cli.options import (
     AsJson,
     Background,
@@ -39,6 +39,7 @@ app.add_typer(demo.commands)
 app.add_typer(lab.commands)
 app.add_typer(serve.commands)
 app.add_typer(measures.commands)
+app.add_typer(quality.commands)
 app.add_typer(report.commands)
 app.add_typer(selections.commands, name="selections")
 
@@ -111,7 +112,9 @@ def _prepare(
 def import_(
     source: Annotated[
         str | None,
-        typer.Argument(help="Address of an OData feed, or a JSON file.", show_default="WELLPROD_FEED_URL"),
+        typer.Argument(
+            help="Address of an OData feed, or a JSON, CSV, Excel or Parquet file.", show_default="WELLPROD_FEED_URL"
+        ),
     ] = None,
     profile: Annotated[
         str | None, typer.Option(help="Feed profile, by name or as a .toml file; else recognised.")
@@ -128,6 +131,9 @@ def import_(
     ] = False,
     accept_drift: Annotated[
         bool, typer.Option("--accept-drift", help="Go on though the feed changed what the profile reads.")
+    ] = False,
+    only_look: Annotated[
+        bool, typer.Option("--dry-run", help="Read and map the first page, show it, and store nothing.")
     ] = False,
     background: Background = False,
     as_json: AsJson = False,
@@ -148,6 +154,8 @@ def import_(
         changes=changes,
         accept_drift=accept_drift,
     )
+    if only_look:
+        return dryrun.run(request, settings, as_json)
     if background:
         return work.end_trigger(trigger_import(request, settings), settings, as_json)
     with work.watched_import() as watching:

@@ -135,6 +135,8 @@ def show_import(summary: ImportSummary, store: Path) -> None:
         "Pages",
         f"{number(pages['processed_pages'])}{failed}, asked for {number(pages['page_size'])} records each",
     )
+    if values["kept_pages"]:
+        table.add_row("Kept", escape(str(store.parent / values["kept_pages"])))
     table.add_row(
         "Time",
         f"{duration(speed['total_execution_time_seconds'])} · {number(speed['average_throughput_per_second'])}"
@@ -277,6 +279,14 @@ def show_table(title: str, frame: pl.DataFrame) -> None:
     for row in rows:
         table.add_row(*map(escape, row))
     Console(width=max(out.width, sum(widths) + gaps), highlight=False).print(table)
+
+
+def show_lines(title: str, lines: Iterable[str]) -> None:
+    """Show texts under a title, each on one line, cut where a window ends."""
+    out.print(f"\n[bold]{escape(title)}[/]")
+    for line in lines:
+        cut = out.is_terminal
+        out.print(escape(line), no_wrap=cut, overflow="ellipsis" if cut else "ignore", soft_wrap=not cut)
 
 
 def show_pairs(pairs: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ the record only where the settings name the rule.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +15,7 @@ from datetime import date
 import polars as pl
 
 from wellprod.errors import SettingsError
+from wellprod.feed.page import FAULT
 from wellprod.feed.profile import RATES, Profile
 from wellprod.feed.units import parse_unit, scaled
 from wellprod.schema import CONTENT, FIGURES, KEY, RECORD
@@ -21,6 +23,7 @@ from wellprod.schema import CONTENT, FIGURES, KEY, RECORD
 _ISO = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 _INTEGER = r"^[+-]?\d{1,18}(?:\.0+)?$"
 _YEARS = (1800, 2199)  # of production; a feed may say 0000 or 9999 where it knows none
+_BLANKS = " \u00a0\u2009\u202f"
 _HASH_BITS = 52  # the widest that a spreadsheet and JSON read back without loss
 
 NO_RECORD = "the row holds nothing that the profile names"
@@ -115,11 +118,12 @@ class _Cleaning:
         texts = rows.select(
             pl.col("#page").alias("page"),
             pl.col("#row").alias("row_number"),
+            *([pl.col(FAULT)] if FAULT in rows.columns else []),
             *(self._text(name).alias(f"{name}:text") for name in CONTENT),
         )
         typed = texts.with_columns(
             *(pl.col(f"{name}:text").alias(name) for name in CONTENT if RECORD[name] == pl.String),
-            *(_figure(f"{name}:text").alias(f"{name}:given") for name in FIGURES),
+            *(self._figure(f"{name}:text").alias(f"{name}:given") for name in FIGURES),
             self._date().alias("date_given"),
         )
         typed = self._with_codes(typed).with_columns(
@@ -136,11 +140,24 @@ class _Cleaning:
         column = self.profile.columns.get(name)
         if column is None:
             return pl.lit(None, dtype=pl.String)
-        if column.property is None:
+        if column.constant is not None:
             return pl.lit(str(column.constant), dtype=pl.String)
-        given = pl.col(column.property)
-        stripped = given.str.strip_chars()
-        return pl.when(stripped != "").then(given if RECORD[name] == pl.String else stripped)
+        parts = [self._given(names, is_text=RECORD[name] == pl.String) for names in column.needs]
+        if not column.year:
+            return parts[0]
+        year, month = (part.fill_null("").str.replace(r"\.0+$", "") for part in parts)
+        told = pl.format("{}-{}-01", year, month.str.zfill(2))
+        return pl.when(pl.any_horizontal(part.is_not_null() for part in parts)).then(told)
+
+    def _given(self, names: Sequence[str], *, is_text: bool) -> pl.Expr:
+        """Give the text of a property under the first of its names that has one."""
+
+        def told(name: str) -> pl.Expr:
+            stripped = pl.col(name).str.strip_chars()
+            is_told = (stripped != "") & ~stripped.is_in(self.profile.nulls)
+            return pl.when(is_told).then(pl.col(name) if is_text else stripped)
+
+        return pl.coalesce(told(name) for name in names) if len(names) > 1 else told(names[0])
 
     def _date(self) -> pl.Expr:
         date = self._any_date()
@@ -148,7 +165,7 @@ class _Cleaning:
 
     def _any_date(self) -> pl.Expr:
         text, form = pl.col("production_period:text"), self.profile.date_form
-        if form == "iso":
+        if form == "iso" or self.profile.columns["production_period"].year:
             return pl.when(text.str.contains(_ISO)).then(text.str.head(10)).str.to_date("%Y-%m-%d", strict=False)
         if "%d" in form:
             return text.str.to_date(form, strict=False)
@@ -160,7 +177,7 @@ class _Cleaning:
             whole = (
                 pl.when(text.str.contains(_INTEGER)).then(text.str.replace(r"\.0+$", "")).cast(pl.Int64, strict=False)
             )
-            if self.profile.codes == "integer" or self.profile.columns[code].property is None:
+            if self.profile.codes == "integer" or not self.profile.columns[code].needs:
                 typed = typed.with_columns(whole.alias(code))
                 continue
             text = text.str.replace(r"^([+-]?\d+)\.0+$", "$1")
@@ -169,6 +186,26 @@ class _Cleaning:
             kept_in = "well_reference" if kind == "well" else "field_name"
             typed = typed.with_columns(pl.coalesce(kept_in, f"{kind}_text").alias(kept_in))
         return typed
+
+    def _figure(self, name: str) -> pl.Expr:
+        """Give a column of text as numbers; -0.0 is 0.0, since the store keeps a sign of zero only at times."""
+        text, decimal, thousands = pl.col(name), self.profile.decimal, self.profile.thousands
+        if decimal != "." or thousands:
+            blank = _BLANKS if thousands == " " else re.escape(thousands)
+            whole = rf"(?:\d{{1,3}}(?:[{blank}]\d{{3}})+|\d+)" if thousands else r"\d+"
+            form = rf"^[+-]?(?:{whole}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)(?:[eE][+-]?\d+)?$"
+            plain = text.str.replace_all(f"[{blank}]", "") if thousands else text
+            text = pl.when(text.str.contains(form)).then(plain.str.replace(decimal, ".", literal=True))
+        number = text.cast(pl.Float64, strict=False)
+        return pl.when(number == 0).then(0.0).otherwise(number)
+
+    @property
+    def _marks(self) -> str:
+        """The marks that figures have, where they are not the usual ones."""
+        profile = self.profile
+        if profile.decimal == "." and not profile.thousands:
+            return ""
+        return f" (decimal '{profile.decimal}'" + (f", thousands '{profile.thousands}')" if profile.thousands else ")")
 
     def _scaled(self, name: str) -> pl.Expr:
         column = self.profile.columns.get(name)
@@ -190,13 +227,14 @@ class _Cleaning:
     def _reason(self, typed: pl.DataFrame) -> pl.Expr:
         """Say why a row cannot be a record; the first reason found, null when there is none."""
         nothing = pl.all_horizontal(pl.col(f"{name}:text").is_null() for name in self.profile.mapped)
-        reasons: list[pl.Expr] = [pl.when(nothing).then(pl.lit(NO_RECORD))]
+        faults = [pl.col(FAULT)] if FAULT in typed.columns else []
+        reasons: list[pl.Expr] = [*faults, pl.when(nothing).then(pl.lit(NO_RECORD))]
         reasons += [self._unreadable(name, pl.col(name).is_null()) for name in ("field_code", "well_code")]
         reasons.append(self._unreadable("production_period", pl.col("date_given").is_null()))
         for name in FIGURES:
             given = pl.col(f"{name}:given")
             bad = pl.col(f"{name}:text").is_not_null() & (given.is_null() | ~given.is_finite())
-            reasons.append(pl.when(bad).then(self._says(name, "is no finite number")))
+            reasons.append(pl.when(bad).then(self._says(name, f"is no finite number{self._marks}")))
             reasons.append(pl.when(~pl.col(name).is_finite()).then(self._says(name, "is too large to convert")))
         if self.profile.figures == "producing-day rate":
             lost = pl.any_horizontal(pl.col(f"{n}:given").is_not_null() & pl.col(n).is_null() for n in RATES)
@@ -243,9 +281,3 @@ def _hashes(texts: pl.Series) -> dict[str, int]:
 def _stable_hash(text: str) -> int:
     """Give 52 bits of the SHA-256 of a text, the same on every machine and in every run."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> (64 - _HASH_BITS)
-
-
-def _figure(text: str) -> pl.Expr:
-    """Give a column of text as numbers; -0.0 is 0.0, since the store keeps a sign of zero only at times."""
-    number = pl.col(text).cast(pl.Float64, strict=False)
-    return pl.when(number == 0).then(0.0).otherwise(number)

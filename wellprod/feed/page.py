@@ -18,6 +18,12 @@ import polars as pl
 
 from wellprod.errors import FeedError, FeedUnreadable
 
+FAULT = "#fault"
+"""The property of a row of a file that says why it is none, such as a line of a CSV with a cell too many."""
+
+LINE = "#line"
+"""The property of such a row that has the line as it came."""
+
 _NEXT = ("@odata.nextLink", "@nextLink", "odata.nextLink", "__next")
 _COUNT = ("@odata.count", "@count", "odata.count", "__count")
 _CONTEXT = ("@odata.context", "@context", "odata.metadata")

@@ -1,5 +1,6 @@
 """The verb `import`: a feed or a file into the store."""
 
+from wellprod.feed.files import ENDINGS, ending_of
 from wellprod.ingest.dryrun import DryRun, dry_run
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.run import StopRequest, run_import
@@ -9,6 +10,7 @@ from wellprod.ingest.summary import ImportSummary, Progress
 from wellprod.ingest.uploads import Arrival, check_upload
 
 __all__ = [
+    "ENDINGS",
     "Arrival",
     "DryRun",
     "ImportRequest",
@@ -18,6 +20,7 @@ __all__ = [
     "check_file",
     "check_upload",
     "dry_run",
+    "ending_of",
     "resume_import",
     "run_import",
     "start_import",

@@ -40,9 +40,9 @@ def _unknown(gone: Cleaned) -> pl.DataFrame:
 def _keys(gone: Cleaned, rows: pl.DataFrame, profile: Profile) -> pl.DataFrame:
     keys = gone.records.select(*REMOVED_KEY)
     column = profile.columns.get("data_source")
-    if column is None or column.property is None:
+    if column is None or not column.property:
         return keys
-    told = rows.select(pl.col("#row").alias("row_number"), pl.col(column.property).alias("told"))
+    told = rows.select(pl.col("#row").alias("row_number"), pl.coalesce(column.property).alias("told"))
     is_told = pl.col("told").is_not_null()
     return (
         keys.join(told, on="row_number", maintain_order="left")

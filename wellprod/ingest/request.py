@@ -20,7 +20,7 @@ class ImportRequest:
     Parameters
     ----------
     source
-        Address of an OData feed, or path of a JSON file.
+        Address of an OData feed, or path of a JSON, CSV, Excel or Parquet file, or of a folder of kept pages.
     profile
         Name of a feed profile or path of a TOML file; None to recognise it from the first page.
     page_size

@@ -20,6 +20,7 @@ from wellprod.feed.page import FailedPage, Page, Place
 from wellprod.feed.profile import Profile
 from wellprod.ingest.changes import part_to_read
 from wellprod.ingest.drift import known_type
+from wellprod.ingest.kept import PageKeeper
 from wellprod.ingest.mapping import cleaned, last_removed, with_raw_rows
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.source import Source, first_place
@@ -131,6 +132,7 @@ class _Import:
         self.before_run = ImportState()
         self.source = Source(request, self.settings, self._wait_for)
         self.noted_sources: set[str] = set()
+        self.keeper = PageKeeper(job.job_id, request, settings) if settings.keep_pages else None
         self.waiting_for: str | None = None
         self.last_report = self.last_asked = 0.0
         self.storer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
@@ -277,6 +279,8 @@ class _Import:
                 self.log.info("page_failed", page=page.number, code=page.error.code, error=page.error.message)
                 yield page
             else:
+                if self.keeper:
+                    self.keeper.keep(page, self.source.profile_name, self.source.part)
                 yield self._clean_page(page)
 
     def _clean_page(self, page: Page) -> _CleanPage:
@@ -405,6 +409,8 @@ class _Import:
         state.part = self.source.part
         state.profile = self.source.profile_name
         state.file_mark = self.source.file_mark
+        if self.keeper:
+            state.kept_pages = f"pages/{self.job.job_id}"
 
     def _conclude(self, state: ImportState) -> None:
         """Note that all was read, and what is missing."""

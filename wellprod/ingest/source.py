@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 from wellprod.errors import FeedRefused, FeedUnreadable, unmask_secrets
 from wellprod.feed.delta import read_delta
-from wellprod.feed.jsonfile import JsonFile
+from wellprod.feed.files import FeedFile, open_file
 from wellprod.feed.metadata import EntityType
 from wellprod.feed.odata import ODataFeed
-from wellprod.feed.page import Content, FailedPage, Page, Place, first_rows, read_content
+from wellprod.feed.page import FAULT, Content, FailedPage, Page, Place, first_rows, read_content
 from wellprod.feed.profile import Profile, find_profile, load_profiles, recognise_profile
 from wellprod.ingest.drift import Described, check_drift, describe
+from wellprod.ingest.kept import KeptPages
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.state import ImportState
 from wellprod.settings import Settings
@@ -57,6 +58,7 @@ class Source:
         self._settings = settings
         self._notify = notify
         self._feed: ODataFeed | None = None
+        self._file: FeedFile | None = None
         self._is_checked = False
         self._found: set[str] = set()
         self.part = "all"
@@ -79,7 +81,8 @@ class Source:
     def warnings(self) -> list[str]:
         """What was noticed so far."""
         described = self.described.warnings() if self.described else []
-        return [*self._warnings, *described, *(self._feed.warnings if self._feed else ())]
+        noticed = self._feed.warnings if self._feed else self._file.warnings if self._file else ()
+        return [*self._warnings, *described, *noticed]
 
     @property
     def delta_link(self) -> str | None:
@@ -108,14 +111,15 @@ class Source:
         if name := self._request.profile or state.profile:
             self.profile = find_profile(name, self._settings.profiles_path)
         if self._request.is_file:
-            self.file_mark = _file_mark(Path(self._request.source))
+            self.file_mark = _file_mark(Path(self._request.source).expanduser())
             if state.file_mark not in (None, self.file_mark):
                 place = self._from_page_one("The file has changed since")
-            file = JsonFile(Path(self._request.source), page_size=self._request.page_size)
-            if self.profile is None:
-                self._recognise(file.first_records())
-            if file.is_one_page_of_several():
-                self._warnings.append("The file is one page of several: it names a next page that is not in it.")
+            if (folder := Path(self._request.source).expanduser()).is_dir():
+                yield from self._kept_pages(folder, place)
+                return
+            self._file = file = _opened_file(self._request, self.profile, self._settings)
+            self.profile = self.profile or file.profile
+            self._recognise(file.first_records())
             yield from file.pages(self._read, place)
             return
         since = state.first_month or self._request.first_month
@@ -127,6 +131,14 @@ class Source:
             if self.described is None and not state.schema and isinstance(page, Page):
                 self._describe(feed)
             yield page
+
+    def _kept_pages(self, folder: Path, place: Place) -> Iterator[Page]:
+        kept = KeptPages(folder)
+        self.part = kept.part
+        self._is_checked = self.part == "delta"
+        if self.profile is None and kept.profile:
+            self.profile = find_profile(kept.profile, self._settings.profiles_path)
+        yield from kept.pages(self._read, place)
 
     def _pages_of(self, feed: ODataFeed, place: Place) -> Iterator[Page | FailedPage]:
         if self._request.paging == "skip" and self.part != "delta":
@@ -179,8 +191,12 @@ class Source:
         """Read a page as the profile says; the first page with records decides on it."""
         if not self._is_checked:
             self._recognise(first_rows(body))
-        properties = self.profile.properties if self.profile else ("value",)
-        return read_delta(body, properties) if self.part == "delta" else read_content(body, properties)
+        if self.profile is None:
+            return read_content(body, ("value",))
+        if self.part == "delta":
+            return read_delta(body, self.profile.properties)
+        faults = (FAULT,) if self._request.is_file else ()
+        return read_content(body, (*self.profile.properties, *faults))
 
     def _recognise(self, rows: list[Any]) -> None:
         found = {name for row in rows if isinstance(row, dict) for name in row}
@@ -212,7 +228,9 @@ def check_file(request: ImportRequest, settings: Settings) -> None:
     ProfileError
         No profile fits, or the one that was asked for does not.
     """
-    rows = JsonFile(Path(request.source), page_size=request.page_size).first_records(_HEAD_BYTES)
+    named = find_profile(request.profile, settings.profiles_path) if request.profile else None
+    file = _opened_file(request, named, settings)
+    rows = file.first_records(_HEAD_BYTES)
     found = {name for row in rows if isinstance(row, dict) for name in row}
     if rows and not found:
         raise FeedUnreadable(
@@ -220,8 +238,12 @@ def check_file(request: ImportRequest, settings: Settings) -> None:
             next="Send records in the shape of a feed profile.",
         )
     if found:
-        named = find_profile(request.profile, settings.profiles_path) if request.profile else None
-        (named or recognise_profile(rows, settings.profiles_path)).check(found)
+        (named or file.profile or recognise_profile(rows, settings.profiles_path)).check(found)
+
+
+def _opened_file(request: ImportRequest, profile: Profile | None, settings: Settings) -> FeedFile:
+    profiles = [profile] if profile else load_profiles(settings.profiles_path).values()
+    return open_file(Path(request.source).expanduser(), profiles, page_size=request.page_size)
 
 
 def first_place(request: ImportRequest) -> Place:

@@ -52,6 +52,7 @@ class ImportState:
     schema: dict[str, Any] = field(default_factory=dict)
     entity_type: str | None = None
     file_mark: str | None = None
+    kept_pages: str | None = None
 
     def to_text(self) -> str:
         """Write it as JSON."""

@@ -94,6 +94,7 @@ class ImportSummary:
             "profile": state.profile,
             "read": {"part": state.part, "first_month": state.first_month, "told": state.part_told},
             "schema": dict(state.schema),
+            "kept_pages": state.kept_pages,
             "warnings": list(state.warnings),
             "errors": [*state.errors, *([{"page": None, **self.error}] if self.error else [])],
             "batch_result": {
@@ -166,6 +167,7 @@ class ImportSummary:
             "Not mapped": ", ".join(state.schema.get("unmapped", ())),
             "Time": duration(state.elapsed_seconds),
             "Job": self.job_id,
+            "Kept pages": state.kept_pages or "",
             "Warnings": " ".join(state.warnings),
             "Errors": " ".join(f"{error['message']} {error['next']}" for error in values["errors"][:10]),
         }

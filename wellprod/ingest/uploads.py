@@ -12,6 +12,7 @@ from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
 from wellprod.errors import StoreFull, TooLarge
+from wellprod.feed.files import ENDINGS, ending_of
 from wellprod.jobs import SENT, Ledger, Status
 from wellprod.settings import Settings
 from wellprod.text import size
@@ -40,7 +41,7 @@ class Arrival:
     def __init__(self, settings: Settings, name: str | None = None, *, length: int = 0) -> None:
         self._limit = settings.upload_limit_mb * 1_000_000
         self._size = 0
-        self.target = settings.uploads_path / (name or f"{SENT}{uuid4()}.json")
+        self.target = settings.uploads_path / (name or f"{SENT}{uuid4()}{ENDINGS[0]}")
         check_upload(settings, length, name)
         try:
             self.target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +57,11 @@ class Arrival:
 
     def __exit__(self, *_: object) -> None:
         self.drop()
+
+    def call(self, name: str) -> None:
+        """Take over how the name of a file that a program sends ends, where it says what the file is."""
+        if ending := ending_of(name):
+            self.target = self.target.with_name(self.target.name.removesuffix(ENDINGS[0]) + ending)
 
     def write(self, chunk: bytes) -> None:
         """Take a piece of it; after a failure nothing is left."""
@@ -105,7 +111,7 @@ def check_upload(settings: Settings, length: int, name: str | None = None) -> No
 
 def forget_imported(settings: Settings) -> None:
     """Delete the files that programs sent and whose import is done, or was not gone on with for a week."""
-    if sent := list(settings.uploads_path.glob(f"{SENT}*.json")):
+    if sent := list(settings.uploads_path.glob(f"{SENT}*")):
         jobs = Ledger(settings.jobs_path).jobs(kind="import", limit=_JOBS_LOOKED_AT)
         done = {job.parameters.get("source") for job in jobs if job.status == Status.COMPLETED}
         for path in sent:

@@ -13,7 +13,7 @@ import polars as pl
 from wellprod.analysis.rejects import rejected_rows
 from wellprod.errors import BusinessRuleViolation, UsageError, mask_secrets
 from wellprod.feed.profile import load_profiles
-from wellprod.ingest import DryRun, ImportRequest, dry_run, trigger_import
+from wellprod.ingest import ENDINGS, DryRun, ImportRequest, dry_run, ending_of, trigger_import
 from wellprod.jobs import SENT, SINGLE_IMPORT_RULE, Job
 from wellprod.pages import parts
 from wellprod.pages.job import JobPanel
@@ -35,6 +35,7 @@ _SAMPLE_COLUMNS = (
     "water_production_kbd",
 )
 
+_ACCEPTED = ",".join(dict.fromkeys(f".{ending.rpartition('.')[2]}" for ending in ENDINGS))  # browsers know no .csv.gz
 _REASON = pl.col("reason").str.split(":").list.first()  # without the value
 
 _Default = TypeVar("_Default", int, None)
@@ -70,7 +71,8 @@ class ImportPage(parts.Page):
                 self._form,
                 self._message,
                 parts.row(self._start, self._look),
-                lead="A feed by its address, or a JSON file. What is in the store already is counted and left.",
+                lead="A feed by its address, or a JSON, CSV, Excel or Parquet file. What is in the store already is"
+                " counted and left.",
             ),
             self._found,
             parts.section("Import", self._job, self._rejects),
@@ -183,8 +185,8 @@ class _Form(w.VBox):
         self.changes = w.Checkbox(value=False, description="Only what changed since the last import", indent=False)
         self.paging = w.Dropdown(options=paging, value="server", description="Paging")
         self._upload = w.HTML(
-            "<div class='wp-upload'><label for='wp-upload'>Or pick a JSON file from this computer</label>"
-            " <input id='wp-upload' type='file' accept='.json,application/json'"
+            "<div class='wp-upload'><label for='wp-upload'>Or pick a JSON, CSV, Excel or Parquet file from this"
+            f" computer</label> <input id='wp-upload' type='file' accept='{_ACCEPTED}'"
             " data-wellprod-upload='.wp-source input'>"
             " <span data-wellprod-upload-status role='status'></span></div>"
         )
@@ -231,7 +233,7 @@ class _Form(w.VBox):
         """Offer the configured feed and the files that people uploaded; the browser that sends one also chooses it."""
         folder = self._settings.uploads_path
         found = folder.iterdir() if folder.is_dir() else ()
-        files = sorted(str(path) for path in found if path.suffix.lower() == ".json" and not path.name.startswith(SENT))
+        files = sorted(str(path) for path in found if ending_of(path.name) and not path.name.startswith((SENT, ".")))
         offered = (*([self._shown_feed] if self._shown_feed else []), *files)
         if offered != self.source.options:
             self.source.options = offered

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from wellprod.analysis.overview import Overview, overview
+from wellprod.analysis.quality import counts
 from wellprod.errors import StoreMissing, WellprodError
 from wellprod.health import Check, check_feed, check_health
 from wellprod.jobs import Job, Ledger
@@ -35,11 +36,17 @@ class StatusPage(parts.Page):
         guard = parts.guarded(self._history.put)
         self._newer = parts.button("Newer", guard(lambda: self._turn(-_HISTORY)))
         self._older = parts.button("Older", guard(lambda: self._turn(_HISTORY)))
+        self._quality = parts.Html()
+        look = parts.guarded(self._quality.put)(lambda: self.run(self._show_quality()))
+        self._look = parts.button("Check the records", look, hint="Looks at every record; a large store takes a minute")
         self._check = parts.button("Check again", lambda: self.run(self._show_health()))
         self._stored: object = None
         super().__init__(
             parts.section("In the store", self._store),
             parts.section("Running now", self._job),
+            parts.section(
+                "Data quality", self._quality, parts.row(self._look), lead="Gaps, contradictions, jumps and repeats."
+            ),
             parts.section("Health", self._health, parts.row(self._check)),
             parts.section("Speed of imports", self._chart),
             parts.section("History", self._history, parts.row(self._newer, self._older, self._range)),
@@ -75,6 +82,22 @@ class StatusPage(parts.Page):
     def _looked_up(self) -> Overview:
         with Store(self.settings.store_path, self.settings.store_wait_seconds).read() as reading:
             return overview(reading)
+
+    async def _show_quality(self) -> None:
+        self._look.disabled = True
+        self._quality.put(parts.bar(None, "Looking at every record") + "<p>Looking at every record …</p>")
+        try:
+            self._quality.put(_quality(await asyncio.to_thread(self._counted)))
+        except StoreMissing:
+            self._quality.put(parts.notice("info", "Nothing is in the store yet, so that there is nothing to check."))
+        except WellprodError as error:
+            self._quality.put(parts.problem(error))
+        finally:
+            self._look.disabled = False
+
+    def _counted(self) -> pl.DataFrame:
+        with Store(self.settings.store_path, self.settings.store_wait_seconds).read() as reading:
+            return counts(reading)
 
     async def _show_health(self) -> None:
         self._check.disabled = True
@@ -128,6 +151,27 @@ def _empty(settings: Settings) -> str:
         f"Nothing is in the store yet; it will be made at {settings.store_path}.",
         markup=f" {link}",
     )
+
+
+def _quality(counted: pl.DataFrame) -> str:
+    if counted.is_empty():
+        return parts.notice("good", "No rule of data quality is broken.")
+    kinds: dict[str, parts.Kind] = {"error": "bad", "warning": "warn", "note": "info"}
+    body = "".join(
+        f"<tr><th scope='row'>{escape(row['mark'].replace('_', ' ').capitalize())}</th>"
+        f"<td>{parts.badge(kinds[row['severity']], row['severity'].upper())}</td>"
+        f"<td class='wp-figure'>{number(row['marks'])}</td><td class='wp-figure'>{number(row['wells'])}</td>"
+        f"<td>{row['first_month']:%Y-%m} to {row['last_month']:%Y-%m}</td>"
+        f"<td class='wp-wrap'>{escape(row['words'].capitalize())}</td></tr>"
+        for row in counted.iter_rows(named=True)
+    )
+    titles = ("Rule", "Kind", "Marks", "Wells", "Months", "What it is")
+    head = "".join(f"<th scope='col'{' class=wp-figure' if t in ('Marks', 'Wells') else ''}>{t}</th>" for t in titles)
+    return parts.scroll(
+        "<table class='wp-table'><caption class='wp-hidden'>Data quality by rule</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
+        "Data quality by rule",
+    ) + parts.notice("info", "Each mark with its well and month: wellprod quality --output marks.csv")
 
 
 def _health(checks: list[Check]) -> str:

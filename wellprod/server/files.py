@@ -1,4 +1,4 @@
-"""Feeds saved as JSON, through the browser: as streams, never whole in memory."""
+"""Feeds saved as files, through the browser: as streams, never whole in memory."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from wellprod.errors import TooLarge, WellprodError
-from wellprod.ingest import Arrival, check_upload
+from wellprod.ingest import ENDINGS, Arrival, check_upload, ending_of
 from wellprod.server.door import Door, Refusal
 
-_PLAIN_JSON_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*\.json", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*")
 _NAME_BYTES = 200
 _SHORT_BYTES = 1_000_000
 
 
 @web.stream_request_body
 class UploadDoor(Door):
-    """PUT /wellprod/uploads/NAME.json: a file from the browser into the uploads folder.
+    """PUT /wellprod/uploads/NAME: a file from the browser into the uploads folder.
 
     GET on the same address, with `?size=BYTES`, asks whether it would be taken: a browser that has begun to send
     cannot read a refusal.
@@ -95,9 +95,11 @@ class UploadDoor(Door):
 
     def _accepted(self, name: str, length: str) -> str:
         """Give the name of a file that would be taken, or refuse it."""
-        if not _PLAIN_JSON_NAME.fullmatch(name) or len(name.encode()) > _NAME_BYTES:
+        if not (_PLAIN_NAME.fullmatch(name) and ending_of(name)) or len(name.encode()) > _NAME_BYTES:
             raise Refusal(
-                400, f"{name[:80]!r} is not allowed as the name of a feed.", "Choose a .json file with a plain name."
+                400,
+                f"{name[:80]!r} is not allowed as the name of a feed.",
+                f"Choose a file with a plain name that ends in one of: {', '.join(ENDINGS)}.",
             )
         if not (length.isascii() and length.isdigit()):
             raise Refusal(400, f"{length[:80]!r} is no size.", "Give it in bytes.")

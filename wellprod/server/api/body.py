@@ -42,7 +42,7 @@ async def received(request: Request, settings: Settings) -> Path | None:
             415,
             "UNSUPPORTED_MEDIA_TYPE",
             f"A body of type {kind.decode('latin-1')[:80]!r} is not taken.",
-            f"Send one of: {', '.join(name.decode() for name in _TAKEN)}.",
+            f"Send a file as curl -F file=@NAME does, or one of: {', '.join(name.decode() for name in _TAKEN)}.",
         )
     length = int(request.headers.get("content-length", "0"))
     head = b""
@@ -128,6 +128,8 @@ class _Form:
         if self._name.lower() == b"content-disposition":
             options = parse_options_header(self._value)[1]
             self._is_file = not self._is_kept and (b"filename" in options or options.get(b"name") == b"file")
+            if self._is_file:
+                self._arrival.call(options.get(b"filename", b"").decode("utf-8", "replace"))
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:

@@ -141,17 +141,25 @@ def example_of(schema: Schema, known: Schema) -> Any:
     return {name: example_of(part, known) for name, part in schema.get("properties", {}).items()}
 
 
+def _choices(profile: Profile) -> list[Schema]:
+    """Give what a row must have under one of several names."""
+    several = dict.fromkeys(names for names in profile.needs if len(names) > 1)
+    return [{"anyOf": [{"required": [name]} for name in names]} for names in several]
+
+
 def _import_body(profiles: Iterable[Profile]) -> Schema:
     """Give what may be imported: rows of which one at least has what some profile needs; or nothing, or no rows."""
     rows = [
         {
             "title": profile.title,
             "type": "object",
-            "required": sorted(profile.required),
+            "required": sorted(names[0] for names in profile.needs if len(names) == 1),
+            **({"allOf": choices} if (choices := _choices(profile)) else {}),
             "properties": {
-                column.property: {"description": f"{name}{f', {column.unit}' if column.unit else ''}"}
+                known: {"description": f"{name}{f', {column.unit}' if column.unit else ''}"}
                 for name, column in profile.columns.items()
-                if column.property
+                for names in column.needs
+                for known in names
             },
         }
         for profile in profiles
@@ -164,7 +172,11 @@ def _import_body(profiles: Iterable[Profile]) -> Schema:
     }
     answer = {"title": "OData answer", "type": "object", "required": ["value"], "properties": {"value": records}}
     nothing = [{"title": "Nothing", "type": "object", "maxProperties": 0}, {"title": "Null", "type": "null"}]
-    file = {"type": "string", "format": "binary", "description": "Records as a JSON file"}
+    file = {
+        "type": "string",
+        "format": "binary",
+        "description": "Records as a JSON, CSV, Excel or Parquet file, whose name tells which",
+    }
     return {
         "required": False,
         "description": "Records as an OData answer or as a list, or a file of them, in the shape of a feed profile of"

@@ -155,6 +155,9 @@ class ImportSummary(BaseModel):
     profile: str | None = Field(description="How the feed was read", examples=["woodmac"])
     read: PartRead
     schema_: FeedSchema = Field(alias="schema")
+    kept_pages: str | None = Field(
+        None, description="Folder of the pages as they came, in the home, where they are kept", examples=[None]
+    )
     warnings: list[str] = Field(examples=[[]])
     errors: list[Problem] = Field(description="Pages that failed, and why the import stopped", examples=[[]])
     batch_result: BatchResult

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Iterator
 from io import BytesIO
 from itertools import islice
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import ijson
-import orjson
 
-from wellprod.errors import FeedUnreachable, FeedUnreadable
-from wellprod.feed.page import Page, Place, Reader
+from wellprod.errors import FeedUnreadable
+from wellprod.feed.files.base import FeedFile, unopened
 
 _ENDS = 65536
 _PIECE = 65536
@@ -25,20 +21,8 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _FIRST = 100
 
 
-class JsonFile:
-    """The records of one file, larger than memory if need be.
-
-    Parameters
-    ----------
-    path
-        The file: an OData answer or a list of records, UTF-8.
-    page_size
-        Records in one page.
-    """
-
-    def __init__(self, path: Path, *, page_size: int) -> None:
-        self.path = path
-        self.page_size = page_size
+class JsonFile(FeedFile):
+    """An OData answer or a list of records, UTF-8."""
 
     def first_records(self, within: int | None = None) -> list[Any]:
         """Give some records from the head of the file, to recognise its profile from.
@@ -60,44 +44,25 @@ class JsonFile:
                     raise
         return found
 
-    def is_one_page_of_several(self) -> bool:
+    def records(self) -> Iterator[Any]:
+        """Give the records one by one."""
+        if self._is_one_page_of_several():
+            self.warn("The file is one page of several: it names a next page that is not in it.")
+        with self._opened() as file:
+            yield from self._records(file)
+
+    def _is_one_page_of_several(self) -> bool:
         """Tell whether the file is a saved answer that names a next page, which is not in it."""
         with self._opened() as file:
             head = file.read(_ENDS)
             file.seek(max(self.path.stat().st_size - _ENDS, 0))
             return any(name in end for end in (head, file.read()) for name in (b'"@odata.nextLink"', b'"@nextLink"'))
 
-    def pages(self, read: Reader, place: Place) -> Iterator[Page]:
-        """Yield the pages from `place` on.
-
-        Raises
-        ------
-        FeedUnreachable
-            The file cannot be opened.
-        FeedUnreadable
-            It is no JSON, breaks off, or holds no records; the pages before have been given.
-        """
-        number = place.page
-        with self._opened() as file:
-            records = self._records(file)
-            next(islice(records, place.skip, place.skip), None)
-            skip, began = place.skip, time.perf_counter()
-            while rows := list(islice(records, self.page_size)):
-                body = _dumps({"value": rows})
-                content = read(body)
-                skip += len(rows)
-                number += 1
-                yield Page(number - 1, content, body, time.perf_counter() - began, Place(number, skip=skip))
-                began = time.perf_counter()
-
     def _opened(self) -> BinaryIO:
         try:
             return self.path.open("rb")
         except OSError as error:
-            raise FeedUnreachable(
-                f"The file {self.path} cannot be opened: {error.strerror}.",
-                next="Give the path of a JSON file.",
-            ) from None
+            raise unopened(self.path, error) from None
 
     def _records(self, file: BinaryIO) -> Iterator[Any]:
         head = file.read(64)
@@ -182,10 +147,3 @@ def _left_open(before: bytes, piece: bytes) -> bytes:
             break
         brackets = fewer
     return brackets
-
-
-def _dumps(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:  # a whole number beyond 64 bits
-        return json.dumps(value).encode()
