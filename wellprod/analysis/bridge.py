@@ -232,7 +232,7 @@ wells AS (SELECT DISTINCT data_source, well_code FROM placed WHERE inside),
 brought AS (
     SELECT job_id AS job, min(updated_at) AS begun FROM placed
     WHERE job_id = (
-        SELECT job_id FROM placed WHERE inside AND production_period = {now}
+        SELECT job_id FROM placed ANTI JOIN undone_imports USING (job_id) WHERE inside AND production_period = {now}
         ORDER BY updated_at, replaced_at NULLS LAST LIMIT 1
     ) GROUP BY job_id
 ),

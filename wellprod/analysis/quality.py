@@ -185,7 +185,10 @@ def _series(condition: str) -> str:
         restated AS (
             SELECT data_source, well_code, production_period, count(*) AS restatements,
                 max(replaced_at) AS restated_at
-            FROM production_history SEMI JOIN wells USING (data_source, well_code) GROUP BY ALL
+            FROM production_history SEMI JOIN wells USING (data_source, well_code)
+            WHERE change = 'restated' AND job_id NOT IN (SELECT job_id FROM undone_imports)
+                AND replaced_by NOT IN (SELECT job_id FROM undone_imports)
+            GROUP BY ALL
         ),
         records AS (
             SELECT *, coalesce({condition}, FALSE) AS is_selected,

@@ -126,6 +126,8 @@ def show_import(summary: ImportSummary, store: Path) -> None:
         f"{number(counts['new_records'])} new · {number(counts['duplicate_records'])} duplicate ·"
         f" {number(counts['restated_records'])} restated · {number(counts['error_records'])} rejected",
     )
+    if counts["deleted_records"]:
+        table.add_row("", f"{number(counts['deleted_records'])} deleted, which the feed no longer has")
     failed = f", [red]{number(pages['failed_pages'])} failed[/]" if pages["failed_pages"] else ""
     table.add_row(
         "Pages",

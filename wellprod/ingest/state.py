@@ -19,7 +19,8 @@ _KEPT_ERRORS = 1000
 class ImportState:
     """What one import has read and stored so far, over all its runs.
 
-    total = processed + failed records; processed = new + duplicate + restated.
+    total = processed + failed records; processed = new + duplicate + restated. `compared` counts the records met that
+    the store held before, `changed` those of them that were restated, `deleted` those that the feed no longer has.
     """
 
     place: Place = field(default_factory=Place)
@@ -34,6 +35,9 @@ class ImportState:
     duplicate: int = 0
     restated: int = 0
     failed: int = 0
+    compared: int = 0
+    changed: int = 0
+    deleted: int = 0
     peak_memory_mb: float = 0.0
     elapsed_seconds: float = 0.0
     request_seconds: float = 0.0

@@ -29,6 +29,7 @@ class Progress:
     restated_records: int
     failed_records: int
     failed_pages: int
+    deleted_records: int = 0
     waiting_for: str | None = None
 
 
@@ -56,6 +57,7 @@ def progress_of(
         restated_records=state.restated,
         failed_records=state.failed,
         failed_pages=state.failed_pages,
+        deleted_records=state.deleted,
         waiting_for=waiting_for,
     )
 
@@ -112,6 +114,7 @@ class ImportSummary:
                 "new_records": state.new,
                 "duplicate_records": state.duplicate,
                 "restated_records": state.restated,
+                "deleted_records": state.deleted,
                 "error_records": state.failed,
                 "rejects_by_reason": dict(state.reject_reasons),
                 "quality_findings": dict(state.findings),
@@ -157,6 +160,7 @@ class ImportSummary:
             "Source": values["source"] + (f" (profile {state.profile})" if state.profile else ""),
             "Records": f"{number(state.total)} read, {number(state.processed)} stored",
             "Of these": " · ".join(f"{number(count)} {name}" for name, count in self.counts.items()),
+            "Deleted": f"{number(state.deleted)} that the feed no longer has" if state.deleted else "",
             "Pages": f"{number(state.pages)} read{failed}",
             "Time": duration(state.elapsed_seconds),
             "Job": self.job_id,

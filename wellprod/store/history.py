@@ -6,7 +6,7 @@ until `replaced_at`. What the store held at a moment is what both have of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -79,106 +79,114 @@ class Undone:
     kept: int = 0
 
 
-def undo(
-    connection: duckdb.DuckDBPyConnection, job_id: str, undone_by: str, now: datetime, *, well_in_one_field: bool
-) -> Undone:
-    """Take an import back: each record becomes what the imports that are not undone say of it.
+class Undoing:
+    """Takes an import back: each record becomes what the imports that are not undone say of it.
 
     The versions it brought that are present end as undone. In their place, and in that of the records it deleted, comes
-    the newest version of an import that is not undone, unless such an import has deleted the record since.
+    the newest version of an import that is not undone, unless such an import has deleted the record since. An import
+    that only met a record unchanged says nothing of it.
 
     Parameters
     ----------
     well_in_one_field
         As the import merged: a record is told by its well and month, in whichever field its versions lie.
     """
-    _run(
-        connection, "INSERT INTO undone_imports VALUES ($job::UUID, $by::UUID, $now)", job=job_id, by=undone_by, now=now
-    )
-    brought, deleted = _row(
-        connection,
-        "SELECT (SELECT count(*) FROM production WHERE job_id = $job::UUID),"
-        " (SELECT count(*) FROM production_history WHERE replaced_by = $job::UUID AND change = 'deleted')",
-        job=job_id,
-    )
-    part = _Undoing(connection, job_id, undone_by, now, _WELL_MONTH if well_in_one_field else _KEY)
-    done = [part.run(wells) for wells in _in_parts(connection, brought + deleted)]
-    removed, restored, returned = map(sum, zip(*done, strict=True))
-    (kept,) = _row(
-        connection,
-        f"SELECT count(*) FROM production SEMI JOIN (SELECT {_KEY} FROM production_history"
-        f" WHERE job_id = $job::UUID AND change = 'restated') USING ({_KEY}) WHERE updated_at < $now",
-        job=job_id,
-        now=now,
-    )
-    for table in ("import_cursor", "import_confirmed"):
-        _run(connection, f"DELETE FROM {table} WHERE job_id = $job::UUID", job=job_id)
-    _forget_what_has_no_record(connection)
-    return Undone(removed, restored, returned, kept)
 
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        job_id: str,
+        undone_by: str,
+        now: datetime,
+        *,
+        well_in_one_field: bool,
+    ) -> None:
+        self._connection = connection
+        self._values: dict[str, Any] = {"job": job_id, "by": undone_by, "now": now}
+        self._identity = _WELL_MONTH if well_in_one_field else _KEY
 
-@dataclass(frozen=True, slots=True)
-class _Undoing:
-    """Takes an import back, some wells at a time."""
+    def run(self, on_progress: Callable[[int, int], None]) -> Undone:
+        """Do so, some wells at a time; one that was undone already stays as it is, and is counted again."""
+        undone_at = self._row("SELECT undone_at FROM undone_imports WHERE job_id = $job::UUID")
+        if undone_at:
+            self._values["now"] = undone_at[0]
+            return self._counted()
+        self._run("INSERT INTO undone_imports VALUES ($job::UUID, $by::UUID, $now)")
+        brought, deleted = self._row(
+            "SELECT (SELECT count(*) FROM production WHERE job_id = $job::UUID),"
+            " (SELECT count(*) FROM production_history WHERE replaced_by = $job::UUID AND change = 'deleted')"
+        )
+        parts = _in_parts(self._connection, brought + deleted)
+        for number, wells in enumerate(parts):
+            on_progress((brought + deleted) * number // len(parts), brought + deleted)
+            self._undo(wells)
+        for table in ("import_cursor", "import_confirmed"):
+            self._run(f"DELETE FROM {table} WHERE job_id = $job::UUID")
+        _forget_what_has_no_record(self._connection)
+        return self._counted()
 
-    connection: duckdb.DuckDBPyConnection
-    job_id: str
-    undone_by: str
-    now: datetime
-    identity: str
-
-    def run(self, wells: str) -> tuple[int, int, int]:
-        """Do so for the wells that meet a condition; give how many records went, were restored, and returned."""
+    def _undo(self, wells: str) -> None:
+        """Do so for the wells that meet a condition."""
         self._find_versions_before(wells)
         self._run(
             "CREATE OR REPLACE TEMP TABLE ended AS SELECT rowid AS place FROM production"
-            f" WHERE job_id = $job::UUID AND {wells}",
-            job=self.job_id,
+            f" WHERE job_id = $job::UUID AND {wells}"
         )
-        ended = _end(self.connection, "undone", by=self.undone_by, now=self.now)
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE back AS SELECT place, is_return FROM before"
-            f" ANTI JOIN production USING ({self.identity})"
-        )
+        _end(self._connection, "undone", by=self._values["by"], now=self._values["now"])
         values = ", ".join("$now" if name == "updated_at" else name for name in _STORED)
         self._run(
-            f"INSERT INTO production ({_COLUMNS}) SELECT {values} FROM production_history"
-            " WHERE rowid IN (SELECT place FROM back)",
-            now=self.now,
+            f"INSERT INTO production ({_COLUMNS}) SELECT {values} FROM production_history WHERE rowid IN"
+            f" (SELECT place FROM before ANTI JOIN production USING ({self._identity}))"
         )
-        counts = "SELECT count(*) FILTER (NOT is_return), count(*) FILTER (is_return) FROM back"
-        restored, returned = _row(self.connection, counts)
-        return ended - restored, restored, returned
 
     def _find_versions_before(self, wells: str) -> None:
         """Make the table `before`: which version each record comes back to that the import brought last, or deleted."""
         self._run(
-            f"CREATE OR REPLACE TEMP TABLE touched AS SELECT {self.identity}, FALSE AS is_return FROM production"
-            f" WHERE job_id = $job::UUID AND {wells} UNION ALL SELECT DISTINCT {self.identity}, TRUE"
-            f" FROM production_history WHERE replaced_by = $job::UUID AND change = 'deleted' AND {wells}",
-            job=self.job_id,
+            f"CREATE OR REPLACE TEMP TABLE touched AS SELECT {self._identity} FROM production"
+            f" WHERE job_id = $job::UUID AND {wells} UNION SELECT {self._identity}"
+            f" FROM production_history WHERE replaced_by = $job::UUID AND change = 'deleted' AND {wells}"
         )
         stands, is_gone = "job_id NOT IN (FROM undone)", "(change = 'deleted' AND replaced_by NOT IN (FROM undone))"
         self._run(
-            f"CREATE OR REPLACE TEMP TABLE before AS WITH undone AS (SELECT job_id FROM undone_imports),"
-            f" past AS (SELECT rowid AS place, {self.identity}, updated_at, replaced_at, {stands} AS stands,"
+            "CREATE OR REPLACE TEMP TABLE before AS WITH undone AS (SELECT job_id FROM undone_imports),"
+            f" past AS (SELECT rowid AS place, {self._identity}, updated_at, replaced_at, {stands} AS stands,"
             f" {is_gone} AS is_gone FROM production_history WHERE {wells})"
-            f" SELECT {self.identity}, any_value(is_return) AS is_return,"
-            " arg_max(place, (updated_at, replaced_at)) FILTER (stands) AS place"
-            f" FROM touched JOIN past USING ({self.identity}) GROUP BY {self.identity} HAVING place IS NOT NULL"
+            f" SELECT {self._identity}, arg_max(place, (updated_at, replaced_at)) FILTER (stands) AS place"
+            f" FROM touched JOIN past USING ({self._identity}) GROUP BY {self._identity} HAVING place IS NOT NULL"
             " AND coalesce(max(updated_at) FILTER (stands) > max(replaced_at) FILTER (is_gone), TRUE)"
         )
 
-    def _run(self, query: str, **values: Any) -> None:
-        _run(self.connection, query, **values)
+    def _counted(self) -> Undone:
+        """Count what became of the records, from what the store tells of it."""
+        versions = " UNION ALL ".join(
+            f"SELECT {self._identity} FROM {table} WHERE updated_at = $now"
+            for table in ("production", "production_history")
+        )
+        ended = f"(SELECT {self._identity} FROM production_history WHERE replaced_by = $by::UUID)"
+        (removed,) = self._row(f"SELECT count(*) FROM {ended} ANTI JOIN ({versions}) USING ({self._identity})")
+        (restored,) = self._row(f"SELECT count(*) FROM ({versions}) SEMI JOIN {ended} USING ({self._identity})")
+        (returned,) = self._row(f"SELECT count(*) FROM ({versions}) ANTI JOIN {ended} USING ({self._identity})")
+        (kept,) = self._row(
+            f"SELECT count(*) FROM production SEMI JOIN (SELECT {self._identity} FROM production_history"
+            f" WHERE job_id = $job::UUID AND change = 'restated') USING ({self._identity}) WHERE updated_at < $now"
+        )
+        return Undone(removed, restored, returned, kept)
+
+    def _run(self, query: str) -> None:
+        _run(self._connection, query, **self._used(query))
+
+    def _row(self, query: str) -> tuple[Any, ...]:
+        return _row(self._connection, query, **self._used(query))
+
+    def _used(self, query: str) -> dict[str, Any]:
+        return {name: value for name, value in self._values.items() if f"${name}" in query}
 
 
-def _in_parts(connection: duckdb.DuckDBPyConnection, records: int) -> Iterator[str]:
+def _in_parts(connection: duckdb.DuckDBPyConnection, records: int) -> list[str]:
     """Give conditions that part the wells, so that memory lasts however many records there are."""
     connection.execute("SET threads = 1")
     parts = 1 + records // _RECORDS_AT_ONCE
-    for number in range(parts):
-        yield f"hash(well_code) % {parts} = {number}"
+    return [f"hash(well_code) % {parts} = {number}" for number in range(parts)]
 
 
 def _end(connection: duckdb.DuckDBPyConnection, change: Change, *, by: str, now: datetime) -> int:
@@ -204,47 +212,6 @@ def _forget_what_has_no_record(connection: duckdb.DuckDBPyConnection) -> None:
             f" WHERE p.data_source = code_texts.data_source AND p.{kind}_code = code_texts.code)"
         )
     connection.execute("DELETE FROM data_sources WHERE data_source NOT IN (SELECT data_source FROM production)")
-
-
-def _run(self, query: str, **values: Any) -> None:
-        _run(self.connection, query, **values)
-
-
-def _in_parts(connection: duckdb.DuckDBPyConnection, records: int) -> Iterator[str]:
-    """Give conditions that part the wells, so that memory lasts however many records there are."""
-    connection.execute("SET threads = 1")
-    parts = 1 + records // _RECORDS_AT_ONCE
-    for number in range(parts):
-        yield f"hash(well_code) % {parts} = {number}"
-
-
-def _end(connection: duckdb.DuckDBPyConnection, change: Change, *, by: str, now: datetime) -> int:
-    """Move the records that the table `ended` names to the history, and give how many they are."""
-    _run(
-        connection,
-        f"INSERT INTO production_history BY NAME SELECT {_COLUMNS}, $now AS replaced_at, $by::UUID AS replaced_by,"
-        " $change AS change FROM production WHERE rowid IN (SELECT place FROM ended)",
-        now=now,
-        by=by,
-        change=change,
-    )
-    connection.execute("DELETE FROM production WHERE rowid IN (SELECT place FROM ended)")
-    (ended,) = _row(connection, "SELECT count(*) FROM ended")
-    return int(ended)
-
-
-def _forget_what_has_no_record(connection: duckdb.DuckDBPyConnection) -> None:
-    """Free the codes made from text, and the words on data sources, that no record is left of."""
-    for kind in ("field", "well"):
-        connection.execute(
-            f"DELETE FROM code_texts WHERE kind = '{kind}' AND NOT EXISTS (FROM production p"
-            f" WHERE p.data_source = code_texts.data_source AND p.{kind}_code = code_texts.code)"
-        )
-    connection.execute("DELETE FROM data_sources WHERE data_source NOT IN (SELECT data_source FROM production)")
-
-
-def _same(columns: str, one: str, other: str) -> str:
-    return " AND ".join(f"{one}.{name} = {other}.{name}" for name in columns.split(", "))
 
 
 def _run(connection: duckdb.DuckDBPyConnection, query: str, **values: Any) -> None:

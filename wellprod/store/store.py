@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ import polars as pl
 from wellprod.errors import StoreError, StoreFull, StoreMissing, WellprodError
 from wellprod.settings import bytes_of
 from wellprod.store.gate import opened
-from wellprod.store.history import Undone, end_unmet, show_as_known, undo
+from wellprod.store.history import Undoing, Undone, end_unmet, show_as_known
 from wellprod.store.imports import ImportNote, write_note
 from wellprod.store.merge import Merged, merge
 from wellprod.store.migrations import migrate, pending
@@ -148,7 +148,9 @@ class Store:
 
 def _now(connection: duckdb.DuckDBPyConnection) -> datetime:
     """Give the time, UTC, later than that of any import before, though the clock was set back meanwhile."""
-    last = connection.execute("SELECT greatest(max(noted_at), (SELECT max(undone_at) FROM undone_imports)) FROM imports")
+    last = connection.execute(
+        "SELECT greatest(max(noted_at), (SELECT max(undone_at) FROM undone_imports)) FROM imports"
+    )
     now, (told,) = datetime.now(UTC).replace(tzinfo=None), last.fetchone() or (None,)
     return max(now, told + timedelta(microseconds=1)) if told else now
 
@@ -219,9 +221,17 @@ class Writing:
         """End the records that a whole load of a feed did not meet; see `store.history.end_unmet`."""
         return end_unmet(self.connection, job_id, feed, began=began, now=self.now)
 
-    def undo(self, job_id: str, *, undone_by: str, well_in_one_field: bool = False) -> Undone:
+    def undo(
+        self,
+        job_id: str,
+        *,
+        undone_by: str,
+        well_in_one_field: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Undone:
         """Take an import back; see `store.history.undo`."""
-        return undo(self.connection, job_id, undone_by, self.now, well_in_one_field=well_in_one_field)
+        undoing = Undoing(self.connection, job_id, undone_by, self.now, well_in_one_field=well_in_one_field)
+        return undoing.run(on_progress or (lambda _done, _total: None))
 
     def save_cursor(self, job_id: str, state: str) -> None:
         """Keep where the import `job_id` stands, as text, in the place of what was kept before."""
