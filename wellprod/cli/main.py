@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, jobs, lab, measures, report, screen, selections, serve, work
+from wellprod.cli import demo, jobs, lab, measures, report, restatements, screen, selections, serve, store, work
 from wellprod.cli.options import (
+    AcceptRestatements,
     AsJson,
+    AsKnownOn,
     Background,
     Fields,
     FirstMonth,
@@ -39,8 +41,10 @@ app.add_typer(demo.commands)
 app.add_typer(lab.commands)
 app.add_typer(serve.commands)
 app.add_typer(measures.commands)
+app.add_typer(restatements.commands)
 app.add_typer(report.commands)
 app.add_typer(selections.commands, name="selections")
+app.add_typer(store.commands, name="store")
 
 
 def main() -> None:
@@ -123,6 +127,7 @@ def import_(
     start_page: Annotated[int, typer.Option(help="First page; needs --paging skip or a file.")] = 1,
     max_pages: Annotated[int | None, typer.Option(help="Pages to read at most.")] = None,
     since: Annotated[str | None, typer.Option(help="First production month, such as 2023-01.")] = None,
+    accept_restatements: AcceptRestatements = False,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -139,6 +144,7 @@ def import_(
         start_page=start_page,
         max_pages=max_pages,
         since=since,
+        accept_restatements=accept_restatements,
     )
     if background:
         return work.end_trigger(trigger_import(request, settings), settings, as_json)
@@ -179,6 +185,7 @@ def export(
         bool,
         typer.Option("--formulas-as-text", help="In CSV: an apostrophe before text that a spreadsheet would run."),
     ] = False,
+    as_known_on: AsKnownOn = None,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -187,7 +194,8 @@ def export(
 
     settings = read_settings()
     chosen = read_selection(settings, selection, field, well, first_month, last_month, group)
-    request = ExportRequest(chosen, format, output, tuple(column or ()), formulas_as_text, preset)
+    columns = tuple(column or ())
+    request = ExportRequest(chosen, format, output, columns, formulas_as_text, preset, as_known_on=as_known_on)
     if background:
         return work.end_trigger(trigger_export(request, settings), settings, as_json)
     return work.end_export(work.export(request, settings), as_json)

@@ -37,6 +37,7 @@ def show_as_known(connection: duckdb.DuckDBPyConnection, moment: datetime) -> No
     connection.execute(
         f"CREATE TEMP VIEW production_history AS FROM {main}.production_history WHERE replaced_at <= {then}"
     )
+    connection.execute(f"CREATE TEMP VIEW undone_imports AS FROM {main}.undone_imports WHERE undone_at <= {then}")
 
 
 def end_unmet(connection: duckdb.DuckDBPyConnection, job_id: str, feed: str, *, began: datetime, now: datetime) -> int:
