@@ -255,9 +255,10 @@ past AS (
     SEMI JOIN wells USING (data_source, well_code)
     GROUP BY data_source, well_code
 )
-SELECT *, data_source IN (SELECT data_source FROM placed WHERE production_period = {before}) AS source_reported,
+SELECT * REPLACE (coalesce(well, well_code::VARCHAR) AS well),
+    data_source IN (SELECT data_source FROM placed WHERE production_period = {before}) AS source_reported,
     (SELECT begun FROM brought) AS known_at
-FROM volumes JOIN past USING (data_source, well_code)
+FROM volumes LEFT JOIN past USING (data_source, well_code)
 """
 _ONE_CODE = "SELECT rows.* REPLACE (coalesce(into_code, well_code) AS well_code)"
 _JOINED = "LEFT JOIN same ON same.data_source = rows.data_source AND code = well_code"

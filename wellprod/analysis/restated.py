@@ -41,7 +41,8 @@ def _changes() -> str:
         for name, (column, unit) in _FIGURES.items()
     ]
     texts = [
-        f"{{figure: '{name}', unit: NULL::VARCHAR, {blank}, before_text: CASE WHEN is_both THEN old.{name}::VARCHAR END,"
+        f"{{figure: '{name}', unit: NULL::VARCHAR, {blank},"
+        f" before_text: CASE WHEN is_both THEN old.{name}::VARCHAR END,"
         f" after_text: CASE WHEN is_both THEN new.{name}::VARCHAR END}}"
         for name in _TEXTS
     ]
@@ -62,8 +63,8 @@ _EVENTS = f"""
         FROM versions SEMI JOIN chosen USING ({", ".join(_WELL_MONTH)})
     ),
     ended AS (
-        SELECT old, coalesce(new, moved) AS new, old.change AS change, old.replaced_at AS changed_at,
-            old.replaced_by AS job
+        SELECT old, CASE WHEN new.place IS NOT NULL THEN new WHEN moved.place IS NOT NULL THEN moved END AS new,
+            old.change AS change, old.replaced_at AS changed_at, old.replaced_by AS job
         FROM numbered old
         LEFT JOIN numbered new
             ON {_same(KEY, "new", "old")} AND new.place = old.place + 1 AND new.updated_at = old.replaced_at
@@ -89,15 +90,20 @@ _EVENTS = f"""
             [x FOR x IN all_changes IF x.before IS DISTINCT FROM x.after
                 OR x.before_text IS DISTINCT FROM x.after_text] AS changes
         FROM events
+    ),
+    rows AS (
+        SELECT version, changed_at, job, change,
+            unnest(CASE WHEN changes = [] AND NOT is_both THEN [{{{{figure: 'record', unit: NULL, before: NULL,
+                after: NULL, before_text: NULL, after_text: NULL}}}}] ELSE changes END) AS x
+        FROM listed
     )
     SELECT version.data_source AS data_source, version.field_code AS field_code,
         coalesce(version.field_name, version.field_code::VARCHAR) AS field, version.well_code AS well_code,
         coalesce(version.well_name, version.well_reference, version.well_code::VARCHAR) AS well,
-        version.production_period AS month,
-        unnest(CASE WHEN changes = [] AND NOT is_both THEN [{{{{figure: 'record', unit: NULL, before: NULL, after: NULL,
-            before_text: NULL, after_text: NULL}}}}] ELSE changes END, recursive := true),
-        100 * (after / nullif(before, 0) - 1) AS change_percent, changed_at, job::VARCHAR AS job_id, change
-    FROM listed
+        version.production_period AS month, x.figure AS figure, x.unit AS unit, x.before AS before, x.after AS after,
+        x.before_text AS before_text, x.after_text AS after_text,
+        100 * (x.after / nullif(x.before, 0) - 1) AS change_percent, changed_at, job::VARCHAR AS job_id, change
+    FROM rows
 """
 
 
@@ -110,8 +116,8 @@ def restatements(
     after_text, change_percent, changed_at (UTC), job_id, change. A figure is oil, gas, liquids or water, a calendar-day
     rate with its unit, or days; a name or code has its texts instead. `change_percent` is null where there was nothing
     or zero before. `change` is ``restated`` by the job, ``deleted`` (a whole load did not have the record any more),
-    ``undone`` (the import that brought it was taken back) or ``returned`` (a record that was gone is there again); where
-    one side has no record its figures are null, and a record without any figure has one row, ``record``.
+    ``undone`` (the import that brought it was taken back) or ``returned`` (a record that was gone is there again);
+    where one side has no record its figures are null, and a record without any figure has one row, ``record``.
 
     Parameters
     ----------

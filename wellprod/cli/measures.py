@@ -77,8 +77,8 @@ def measures(
     if as_json:
         rule = {"name": boe, "meaning": str(BOE_RULES[boe])}
         told = {"selection": chosen.as_dict(), "by": by, "units": units, "boe": rule}
-        told |= {"as_known_on": as_known_on} if as_known_on else {}
-        print_json({**told, "months": found.to_dicts()})
+        then_told = {"as_known_on": as_known_on} if as_known_on else {}
+        print_json({**told, **then_told, "months": found.to_dicts()})
     elif found.is_empty():
         screen.say("No record is in this selection.")
     else:

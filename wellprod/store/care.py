@@ -192,7 +192,7 @@ def _set_aside(store: Store, kept: Path) -> Kept | None:
     except OSError:  # a file system without links
         shutil.copy2(store.path, kept)
     if (log := _log_of(store.path)).exists():
-        os.replace(log, _log_of(kept))
+        log.replace(_log_of(kept))
     return Kept.of(kept)
 
 
@@ -258,7 +258,7 @@ def _settle(part: Path, target: Path, on_progress: Watch) -> None:
     on_progress("putting it in its place", None)
     with part.open("rb+") as file:
         os.fsync(file.fileno())
-    os.replace(part, target)
+    part.replace(target)
 
 
 def _check_there(store: Store) -> None:

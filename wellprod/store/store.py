@@ -136,12 +136,16 @@ class Store:
         if isinstance(error, duckdb.CatalogException):
             return StoreError(
                 f"The store {self.path} lacks something it needs: {text}.",
-                next="Restore it from a backup, or move it away and import again.",
+                next="Restore a backup with wellprod store restore PATH, or move it away and import again.",
             )
         if isinstance(error, duckdb.OutOfMemoryException):
             return StoreError(
                 f"The store needs more memory than it may use: {text}.",
                 next="Raise WELLPROD_STORE_MEMORY, or WELLPROD_EXPORT_MEMORY for an export.",
+            )
+        if isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.FatalException):
+            return StoreError(
+                f"The store {self.path} is damaged: {text}.", next="Restore a backup: wellprod store restore PATH."
             )
         return StoreError(f"The store {self.path} failed: {text}.", next="Run it again with --debug to see where.")
 

@@ -94,6 +94,7 @@ class RecordCounts(BaseModel):
     new_records: int = Field(examples=[6505])
     duplicate_records: int = Field(examples=[0])
     restated_records: int = Field(examples=[0])
+    deleted_records: int = Field(description="Records that the feed no longer has, after a whole load", examples=[0])
     error_records: int = Field(description="Rejected rows, which are kept with their reason", examples=[0])
     rejects_by_reason: dict[str, int] = Field(examples=[{}])
     quality_findings: dict[str, int] = Field(description="Breaches of quality rules, by rule", examples=[{}])
@@ -164,6 +165,7 @@ class ImportJob(BaseModel):
     new_records: int | None = Field(None, examples=[6505])
     duplicate_records: int | None = Field(None, examples=[0])
     restated_records: int | None = Field(None, examples=[0])
+    deleted_records: int | None = Field(None, examples=[0])
     failed_records: int | None = Field(None, examples=[0])
     waiting_for: str | None = Field(None, description="What it waits for just now", examples=[None])
 
