@@ -487,10 +487,9 @@ def test_a_record_that_moved_to_another_field_is_one_change(tmp_path: Path) -> N
 
 def test_a_record_without_figures_that_goes_is_told(settings: Settings, feed: Feed) -> None:
     """It has one row, `record`."""
-    none = dict.fromkeys(
-        ("oil_production_kbd", "gas_production_mmcfd", "liquids_production_kbd", "water_production_kbd"), None
-    )
-    feed.imported(settings, [record(1), record(2, days_on_production=None, **none)])
+    figures = ("days_on_production", *(f"{name}_production_kbd" for name in ("oil", "liquids", "water")))
+    none = dict.fromkeys((*figures, "gas_production_mmcfd"))
+    feed.imported(settings, [record(1), {**record(2), **none}])
     feed.imported(settings, [record(1)])
     assert changes(settings) == [(2, "record", None, None, "deleted")]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from wellprod.errors import BusinessRuleViolation, UsageError
+from wellprod.errors import BusinessRuleViolation, StoreError, UsageError
 from wellprod.feed.clean import check_rules
 from wellprod.feed.profile import find_profile
 from wellprod.ingest.request import ImportRequest
@@ -95,7 +96,10 @@ def _claimed(job_id: str, settings: Settings, status: Status, accept_restatement
         raise UsageError(f"The job {job_id} is no import but a job of the kind {job.kind}.", next="Start it again.")
     accepted = {"accept_restatements": True} if accept_restatements else {}
     request = ImportRequest.from_parameters({**job.parameters, **accepted}, settings)
-    if undone := undone_by(job.job_id, settings):
+    undone = None
+    with suppress(StoreError):  # the import itself tells it, as its end
+        undone = undone_by(job.job_id, settings)
+    if undone:
         raise BusinessRuleViolation(
             f"The import {job.job_id} was undone by the job {undone}, and cannot go on.",
             next="Import again.",

@@ -337,7 +337,7 @@ class Task(BaseModel):
     """A job of any kind, in the words of the former service."""
 
     task_id: str = Field(examples=[EXPORT_ID])
-    kind: Literal["import", "export"] = Field(examples=["export"])
+    kind: Literal["import", "export", "undo", "restore"] = Field(examples=["export"])
     status: TaskState = Field(examples=["completed"])
     progress_percentage: Percent
     records_processed: int | None = Field(examples=[213])
