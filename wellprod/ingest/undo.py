@@ -46,10 +46,10 @@ class UndoSummary:
         found = self.records
         return {
             "Undone": f"import {self.undoes}, in {duration(self.execution_time_seconds)}",
-            "Removed": f"{number(found.removed)} records that only it had brought",
-            "Restored": f"{number(found.restored)} records, to what they were before it",
-            "Returned": f"{number(found.returned)} records that it had deleted",
-            "Left": f"{number(found.kept)} records that a later import has restated",
+            "Removed": f"{number(found.removed)}, which only it had brought",
+            "Restored": f"{number(found.restored)}, to what they were before it",
+            "Returned": f"{number(found.returned)}, which it had deleted",
+            "Left": f"{number(found.kept)}, which a later import has restated",
             "Job": self.job_id,
         }
 
