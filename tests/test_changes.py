@@ -349,3 +349,16 @@ def test_kept_changes_are_replayed_as_changes(settings: Settings, tmp_path: Path
         assert "opensesame" not in "".join(path.read_text("latin-1") for path in kept.iterdir())
         assert start_import(ImportRequest(str(kept)), other).exit_code == 0
     assert oil_by_well(other) == oil_by_well(settings) == [(1, 4.0)]
+
+
+@pytest.mark.parametrize(("changed", "status"), [(300, Status.COMPLETED), (700, Status.FAILED)])
+def test_changes_are_guarded_against_all_that_there_is(settings: Settings, changed: int, status: Status) -> None:
+    """A delta link tells only what changed, so that its share is of all records of the source."""
+    with DeltaFeed([record(well) for well in range(2000)]).serving() as feed:
+        changes_of(feed, settings)
+        feed.changes["0"] = [record(well, oil_production_kbd=9.0) for well in range(changed)]
+        summary = changes_of(feed, settings)
+    assert summary.status == status
+    assert len([oil for _, oil in oil_by_well(settings) if oil == 9.0]) == (
+        changed if status == Status.COMPLETED else 0
+    )

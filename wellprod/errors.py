@@ -25,6 +25,7 @@ WellprodError                      exit code 1
 ├── JobError
 │   ├── BusinessRuleViolation      a rule of the workbench, such as one import at a time
 │   ├── ImportFailed               an import that did not come to its end
+│   ├── TooManyRestatements        an import that would change too large a share of the months that are stored
 │   └── JobNotFound                no job has this id
 ├── ReportError                    a notebook whose run could not be kept
 └── ExportError                    a file that could not be written
@@ -232,6 +233,12 @@ class ImportFailed(JobError):
     """An import failed or was stopped; what it stored until then is whole."""
 
     code = "IMPORT_FAILED"
+
+
+class TooManyRestatements(JobError):
+    """An import would change a larger share of the months that the store holds than is allowed."""
+
+    code = "TOO_MANY_RESTATEMENTS"
 
 
 class JobNotFound(JobError):

@@ -1,15 +1,17 @@
-"""Going on with a job, whichever of the two verbs it is of: an import where it was, an export from its start."""
+"""Going on with a job, whichever verb it is of: an import where it was, an export or an undo from its start."""
 
 from __future__ import annotations
 
 from wellprod.export import ExportResult, resume_export, trigger_export_again
-from wellprod.ingest import ImportSummary, resume_import, trigger_resume
+from wellprod.ingest import ImportSummary, UndoSummary, resume_import, trigger_resume, undo_import
 from wellprod.jobs import Ledger
 from wellprod.settings import Settings
 
 
-def resume_job(job_id: str, settings: Settings) -> ImportSummary | ExportResult:
-    """Go on with a stopped or killed job in this process, and give what it did.
+def resume_job(
+    job_id: str, settings: Settings, *, accept_restatements: bool = False
+) -> ImportSummary | ExportResult | UndoSummary:
+    """Go on with a stopped or killed job in this process, and give what it did; see `resume_import`.
 
     Raises
     ------
@@ -17,11 +19,14 @@ def resume_job(job_id: str, settings: Settings) -> ImportSummary | ExportResult:
         There is no such job; it runs, or another import does.
     """
     job = Ledger(settings.jobs_path).get(job_id)
-    verb = resume_export if job.kind == "export" else resume_import
-    return verb(job.job_id, settings)
+    if job.kind == "undo":
+        return undo_import(job.job_id, settings)
+    if job.kind == "export":
+        return resume_export(job.job_id, settings)
+    return resume_import(job.job_id, settings, accept_restatements=accept_restatements)
 
 
-def trigger_job_again(job_id: str, settings: Settings) -> str:
+def trigger_job_again(job_id: str, settings: Settings, *, accept_restatements: bool = False) -> str:
     """Go on with a stopped or killed job in a process of its own, and give its whole job id.
 
     Raises
@@ -34,5 +39,6 @@ def trigger_job_again(job_id: str, settings: Settings) -> str:
         No process can be started.
     """
     job = Ledger(settings.jobs_path).get(job_id)
-    verb = trigger_export_again if job.kind == "export" else trigger_resume
-    return verb(job.job_id, settings)
+    if job.kind == "export":
+        return trigger_export_again(job.job_id, settings)
+    return trigger_resume(job.job_id, settings, accept_restatements=accept_restatements)

@@ -8,13 +8,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 
 from wellprod.analysis import measures, quality
 from wellprod.analysis.measures import BOE_RULES, By, Units
-from wellprod.analysis.selection import Selection
+from wellprod.analysis.restated import restatements
+from wellprod.analysis.selection import Selection, known_until
 from wellprod.errors import UsageError
-from wellprod.store import Store
+from wellprod.store import Reading, Store
 from wellprod.text import html_pairs
 
 if TYPE_CHECKING:
@@ -38,9 +40,21 @@ class Selected:
     others, from any table. Where a field, well or group is not in the store, each call raises `NotThere`.
     """
 
-    def __init__(self, store: Store, selection: Selection, *, units: Units = "oilfield", boe: str = "6:1") -> None:
-        self.selection, self.units, self.boe = selection, units, boe
+    def __init__(
+        self,
+        store: Store,
+        selection: Selection,
+        *,
+        units: Units = "oilfield",
+        boe: str = "6:1",
+        as_known_on: str | None = None,
+    ) -> None:
+        self.selection, self.units, self.boe, self.as_known_on = selection, units, boe, as_known_on
         self._store = store
+        self._then = known_until(as_known_on) if as_known_on else None
+
+    def _read(self) -> AbstractContextManager[Reading]:
+        return self._store.read(as_known_on=self._then)
 
     # Tables
 
@@ -61,14 +75,14 @@ class Selected:
             There is no such measure or key; the message names the nearest.
         """
         asked = names or ("oil_rate", "gas_rate", "water_rate")
-        with self._store.read() as reading:
+        with self._read() as reading:
             return measures.table(reading, self.selection, asked, by=by, units=self.units, boe=self.boe)
 
     def top(
         self, measure: str = "oil_volume", count: int = 10, *, by: Literal["well", "field"] = "well"
     ) -> pl.DataFrame:
         """Give the largest wells or fields month by month, and the others together; see `measures.top`."""
-        with self._store.read() as reading:
+        with self._read() as reading:
             return measures.top(reading, self.selection, measure, count, by=by, units=self.units, boe=self.boe)
 
     def quality(self, *, by: quality.By | None = None) -> pl.DataFrame:
@@ -79,8 +93,13 @@ class Selected:
         by
             ``rule``, ``field``, ``well`` or ``month`` to count them instead; see `wellprod.analysis.quality.counts`.
         """
-        with self._store.read() as reading:
+        with self._read() as reading:
             return quality.counts(reading, self.selection, by) if by else quality.marks(reading, self.selection)
+
+    def restatements(self, *, since: date | None = None) -> pl.DataFrame:
+        """Give what the store says otherwise than it did; see `wellprod.analysis.restated.restatements`."""
+        with self._read() as reading:
+            return restatements(reading, self.selection, since=since)
 
     def declines(
         self,
@@ -96,7 +115,7 @@ class Selected:
         """
         from wellprod.analysis.decline.run import declines
 
-        with self._store.read() as reading:
+        with self._read() as reading:
             return declines(
                 reading,
                 self.selection,
@@ -117,21 +136,21 @@ class Selected:
         """
         from wellprod.analysis.decline.run import decline
 
-        with self._store.read() as reading:
+        with self._read() as reading:
             return decline(reading, self.selection, phase, assumed, units=self.units)
 
     def type_well(self, measure: str = "oil_rate", align: Align = "first production") -> pl.DataFrame:
         """Give P10, P50, P90 and mean by months on production, with the number of wells; see `analysis.typewell`."""
         from wellprod.analysis.typewell import type_well
 
-        with self._store.read() as reading:
+        with self._read() as reading:
             return type_well(reading, self.selection, measure, align, units=self.units, boe=self.boe)
 
     def bridge(self, month: date | None = None, phase: BridgePhase = "oil") -> Bridge:
         """Say why the volume changed from the month before to a month, the last one of the selection unless given."""
         from wellprod.analysis.bridge import volume_bridge
 
-        with self._store.read() as reading:
+        with self._read() as reading:
             months = [month] if month else measures.wells(reading, self.selection)["month"].to_list()
             if not months:
                 raise UsageError("No record is in the selection, so that it has no last month.", next="Choose another.")
@@ -161,7 +180,7 @@ class Selected:
         """Draw P10, P50, P90 and mean by months on production over the wells they are of."""
         from wellprod.analysis.typewell import normalised_wells
 
-        with self._store.read() as reading:
+        with self._read() as reading:
             wells = normalised_wells(reading, self.selection, measure, align, units=self.units, boe=self.boe)
         return self._drawn("type_well", self.type_well(measure, align), wells=wells, measure=measure)
 
@@ -212,9 +231,15 @@ class Selected:
 
     def __repr__(self) -> str:
         chosen = (f"{name.lower()} {text}" for name, text in self.selection.as_pairs().items())
-        return f"<Selected: {', '.join(chosen)}; {self.units} units>"
+        then = f"; as known on {self.as_known_on}" if self.as_known_on else ""
+        return f"<Selected: {', '.join(chosen)}; {self.units} units{then}>"
 
     def _repr_html_(self) -> str:
         return html_pairs(
-            {**self.selection.as_pairs(), "Units": self.units, "Oil equivalent": str(BOE_RULES[self.boe])}
+            {
+                **self.selection.as_pairs(),
+                **({"As known on": self.as_known_on} if self.as_known_on else {}),
+                "Units": self.units,
+                "Oil equivalent": str(BOE_RULES[self.boe]),
+            }
         )

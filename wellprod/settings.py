@@ -98,6 +98,13 @@ class Settings(BaseSettings):
         (), description="Quality rules whose breach rejects a record: `negative_rate,future_month`"
     )
 
+    restated_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Share of the old months it meets that an import may change or delete",
+    )
+
     store_wait_seconds: float = Field(60.0, gt=0, description="Longest wait for the store while others use it")
     store_memory: str = Field("64MB", description="Memory that the store may use to merge one group")
 

@@ -11,7 +11,6 @@ import polars as pl
 from wellprod.analysis import overview as totals
 from wellprod.analysis.measures import Units
 from wellprod.analysis.overview import Overview
-from wellprod.analysis.rejects import rejected_rows
 from wellprod.analysis.saved import SavedSelections, delete_selection, list_selections, save_selection, selection_of
 from wellprod.analysis.selection import Selection, selected_records
 from wellprod.errors import WellprodError
@@ -32,8 +31,8 @@ from wellprod.ingest import (
     start_import,
     trigger_import,
 )
-from wellprod.jobs import Job, Jobs, Ledger
-from wellprod.resume import resume_job
+from wellprod.jobs import Ledger
+from wellprod.past import Past
 from wellprod.selected import Selected
 from wellprod.settings import load_settings
 from wellprod.store import Store
@@ -45,7 +44,7 @@ Names = str | int | Iterable[str | int]
 Paging = Literal["server", "skip"]
 
 
-class Workbench:
+class Workbench(Past):
     """What is in the store, what ran, and what goes in and out; frames are polars.
 
     >>> bench = Workbench()                                       # doctest: +SKIP
@@ -98,7 +97,7 @@ class Workbench:
         Tables are `production` (the records: field_code, field_name, well_code, well_reference, well_name,
         production_period, days_on_production, oil_production_kbd, gas_production_mmcfd, liquids_production_kbd,
         water_production_kbd, data_source, source_data, partition_0, created_at, updated_at, job_id),
-        `production_history` (what restated records said before, with replaced_at and replaced_by) and
+        `production_history` (what records said before, with replaced_at, replaced_by and change) and
         `rejected_rows` (job_id, page, row_number, reason, raw_row, rejected_at).
 
         Raises
@@ -179,6 +178,7 @@ class Workbench:
         last_month: str | None = None,
         units: Units = "oilfield",
         boe: str = "6:1",
+        as_known_on: str | None = None,
     ) -> Selected:
         """Give a selection as for `records` to ask for measures, declines, type wells and charts.
 
@@ -188,9 +188,11 @@ class Workbench:
             ``"oilfield"`` (kbbl, MMscf) or ``"metric"`` (10³ and 10⁶ Sm³).
         boe
             How gas counts as oil: ``"6:1"``, ``"5.8:1"`` or ``"norway"``.
+        as_known_on
+            A day such as ``"2024-05-31"``: as the store had it at the end of that day, UTC.
         """
         chosen = self._selected(selection, fields, wells, groups, first_month, last_month)
-        return Selected(self.store, chosen, units=units, boe=boe)
+        return Selected(self.store, chosen, units=units, boe=boe, as_known_on=as_known_on)
 
     # Selections that were saved
 
@@ -269,6 +271,7 @@ class Workbench:
         max_pages: int | None = None,
         since: str | None = None,
         changes: bool = False,
+        accept_restatements: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ImportSummary:
         """Import a feed or a file, and wait for its end; Kernel > Interrupt stops it, and `resume` goes on.
@@ -289,6 +292,8 @@ class Workbench:
             First production month, such as ``"2024-01"``.
         changes
             Read only what may have changed since the last import of this feed.
+        accept_restatements
+            Whether it may change any share of the months that the store holds; else see `WELLPROD_RESTATED_SHARE`.
         on_progress
             Told how far it is while it runs.
 
@@ -308,6 +313,7 @@ class Workbench:
             max_pages=max_pages,
             since=since,
             changes=changes,
+            accept_restatements=accept_restatements,
         )
         return start_import(asked, self.settings, on_progress=on_progress)
 
@@ -322,6 +328,7 @@ class Workbench:
         max_pages: int | None = None,
         since: str | None = None,
         changes: bool = False,
+        accept_restatements: bool = False,
     ) -> str:
         """Start an import that runs by itself, also when the kernel ends, and give its job id; see `start_import`.
 
@@ -336,44 +343,9 @@ class Workbench:
             max_pages=max_pages,
             since=since,
             changes=changes,
+            accept_restatements=accept_restatements,
         )
         return trigger_import(asked, self.settings)
-
-    # What ran
-
-    def jobs(self, limit: int = 20, offset: int = 0, *, kind: Literal["import", "export"] | None = None) -> Jobs:
-        """Give the jobs, newest first."""
-        return Jobs(self.ledger.jobs(kind=kind, limit=limit, offset=offset))
-
-    def job(self, job_id: str) -> Job:
-        """Give one job, by its id or the first eight characters of it.
-
-        Raises
-        ------
-        JobNotFound
-            No job has this id; so for each method that takes one.
-        """
-        return self.ledger.get(job_id)
-
-    def cancel(self, job_id: str) -> Job:
-        """Ask a job to stop, which it does within a page; what it stored stays, and `resume` goes on."""
-        return self.ledger.cancel(job_id)
-
-    def resume(self, job_id: str) -> ImportSummary | ExportResult:
-        """Go on with a stopped or killed job, and wait for its end: an import where it was, an export from its start.
-
-        Raises
-        ------
-        BusinessRuleViolation
-            It runs, or another import does.
-        """
-        return resume_job(job_id, self.settings)
-
-    def rejects(self, job_id: str) -> pl.DataFrame:
-        """Give the rows that an import could not store: reason, page, row_number (from 0), raw_row (JSON text)."""
-        job = self.ledger.get(job_id)
-        with self.store.read() as reading:
-            return rejected_rows(reading, job.job_id)
 
     # What goes out
 

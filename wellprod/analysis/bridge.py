@@ -232,7 +232,7 @@ wells AS (SELECT DISTINCT data_source, well_code FROM placed WHERE inside),
 brought AS (
     SELECT job_id AS job, min(updated_at) AS begun FROM placed
     WHERE job_id = (
-        SELECT job_id FROM placed WHERE inside AND production_period = {now}
+        SELECT job_id FROM placed ANTI JOIN undone_imports USING (job_id) WHERE inside AND production_period = {now}
         ORDER BY updated_at, replaced_at NULLS LAST LIMIT 1
     ) GROUP BY job_id
 ),
@@ -255,9 +255,10 @@ past AS (
     SEMI JOIN wells USING (data_source, well_code)
     GROUP BY data_source, well_code
 )
-SELECT *, data_source IN (SELECT data_source FROM placed WHERE production_period = {before}) AS source_reported,
+SELECT * REPLACE (coalesce(well, well_code::VARCHAR) AS well),
+    data_source IN (SELECT data_source FROM placed WHERE production_period = {before}) AS source_reported,
     (SELECT begun FROM brought) AS known_at
-FROM volumes JOIN past USING (data_source, well_code)
+FROM volumes LEFT JOIN past USING (data_source, well_code)
 """
 _ONE_CODE = "SELECT rows.* REPLACE (coalesce(into_code, well_code) AS well_code)"
 _JOINED = "LEFT JOIN same ON same.data_source = rows.data_source AND code = well_code"

@@ -106,7 +106,7 @@ def overview(reading: Reading) -> Overview:
         **counts,
         wells_in_last_month=reading.value(in_last, [counts["last_month"]]),
         data_sources=tuple(sources),
-        restated_versions=reading.value("SELECT count(*) FROM production_history"),
+        restated_versions=reading.value("SELECT count(*) FROM production_history WHERE change = 'restated'"),
         rejected_rows=reading.value("SELECT count(*) FROM rejected_rows"),
     )
 

@@ -277,7 +277,10 @@ def _series(condition: str) -> str:
         ),
         restated AS (
             SELECT data_source, well_code, production_period, count(*) AS restatements, max(replaced_at) AS restated_at
-            FROM production_history WHERE change = 'restated' GROUP BY ALL
+            FROM production_history
+            WHERE change = 'restated' AND job_id NOT IN (SELECT job_id FROM undone_imports)
+                AND replaced_by NOT IN (SELECT job_id FROM undone_imports)
+            GROUP BY ALL
         ),
         series AS (
             SELECT * FROM runs JOIN told_wells USING ({_WELL}) JOIN spreads USING ({_WELL})

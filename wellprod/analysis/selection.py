@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime, time
 from typing import Any
 from unicodedata import category
 
@@ -219,6 +219,20 @@ def check_name(name: str) -> None:
             next=f"Write 1 to {_LONGEST_NAME} letters, digits, spaces or any of . _ -, with a letter or digit first,"
             " and no dot or space at the end.",
         )
+
+
+def known_until(day: str) -> datetime:
+    """Give the end of a day, UTC, for what was known on it.
+
+    Raises
+    ------
+    SelectionError
+        It is no day.
+    """
+    try:
+        return datetime.combine(date.fromisoformat(day), time.max)
+    except ValueError:
+        raise SelectionError(f"{day!r} is no day.", next="Write it as YYYY-MM-DD, such as 2024-05-31.") from None
 
 
 def selected_records(reading: Reading, selection: Selection) -> pl.DataFrame:

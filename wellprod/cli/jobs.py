@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellprod.cli import screen, work
-from wellprod.cli.options import AsJson, Background, print_json, read_settings
+from wellprod.cli.options import AcceptRestatements, AsJson, Background, print_json, read_settings
+from wellprod.text import moment
 
 if TYPE_CHECKING:
     from wellprod.jobs import Job
@@ -39,11 +40,15 @@ def jobs_show(job_id: str, as_json: AsJson = False) -> int:
     """Show one job: what it does, how far it is, how it ended."""
     from wellprod.jobs import Ledger
 
-    job = Ledger(read_settings().jobs_path).get(job_id)
+    ledger = Ledger(read_settings().jobs_path)
+    job = ledger.get(job_id)
+    undo = ledger.undo_of(job.job_id) if job.kind == "import" else None
+    undone = {"undone_at": undo.completed_at, "undone_by": undo.job_id} if undo and undo.summary else {}
     if as_json:
-        print_json(_values(job))
+        print_json({**_values(job), **undone})
     else:
-        screen.show_job(job)
+        told = f"{moment(undo.completed_at)}, by the job {undo.job_id}" if undone and undo else ""
+        screen.show_job(job, {"Undone": told} if told else {})
     return 0
 
 
@@ -66,7 +71,6 @@ def jobs_link(
 ) -> int:
     """Give a link to the file of an export: who has it can fetch the file, without a login, until it expires."""
     from wellprod.export import export_link
-    from wellprod.text import moment
 
     settings = read_settings()
     link = export_link(job_id, settings, seconds)
@@ -101,14 +105,26 @@ def jobs_cancel(job_id: str, as_json: AsJson = False) -> int:
 
 
 @commands.command("resume")
-def jobs_resume(job_id: str, background: Background = False, as_json: AsJson = False) -> int:
+def jobs_resume(
+    job_id: str,
+    accept_restatements: AcceptRestatements = False,
+    background: Background = False,
+    as_json: AsJson = False,
+) -> int:
     """Go on with a stopped or killed job: an import at the page after the last one stored, an export from its start."""
     from wellprod.resume import trigger_job_again
 
     settings = read_settings()
     if background:
-        return work.end_trigger(trigger_job_again(job_id, settings), settings, as_json)
-    return work.resume(job_id, settings, as_json)
+        again = trigger_job_again(job_id, settings, accept_restatements=accept_restatements)
+        return work.end_trigger(again, settings, as_json)
+    return work.resume(job_id, settings, as_json, accept_restatements=accept_restatements)
+
+
+@commands.command("undo")
+def jobs_undo(job_id: str, as_json: AsJson = False) -> int:
+    """Take one import back: what it brought, restated and deleted; the history keeps it."""
+    return work.undo(job_id, read_settings(), as_json)
 
 
 @commands.command("run", hidden=True)

@@ -9,9 +9,25 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from wellprod.cli import demo, dryrun, jobs, lab, measures, quality, report, screen, selections, serve, work
+from wellprod.cli import (
+    demo,
+    dryrun,
+    jobs,
+    lab,
+    measures,
+    quality,
+    report,
+    restatements,
+    screen,
+    selections,
+    serve,
+    store,
+    work,
+)
 from wellprod.cli.options import (
+    AcceptRestatements,
     AsJson,
+    AsKnownOn,
     Background,
     Fields,
     FirstMonth,
@@ -40,8 +56,10 @@ app.add_typer(lab.commands)
 app.add_typer(serve.commands)
 app.add_typer(measures.commands)
 app.add_typer(quality.commands)
+app.add_typer(restatements.commands)
 app.add_typer(report.commands)
 app.add_typer(selections.commands, name="selections")
+app.add_typer(store.commands, name="store")
 
 
 def main() -> None:
@@ -132,6 +150,7 @@ def import_(
     accept_drift: Annotated[
         bool, typer.Option("--accept-drift", help="Go on though the feed changed what the profile reads.")
     ] = False,
+    accept_restatements: AcceptRestatements = False,
     only_look: Annotated[
         bool, typer.Option("--dry-run", help="Read and map the first page, show it, and store nothing.")
     ] = False,
@@ -153,6 +172,7 @@ def import_(
         since=since,
         changes=changes,
         accept_drift=accept_drift,
+        accept_restatements=accept_restatements,
     )
     if only_look:
         return dryrun.run(request, settings, as_json)
@@ -195,6 +215,7 @@ def export(
         bool,
         typer.Option("--formulas-as-text", help="In CSV: an apostrophe before text that a spreadsheet would run."),
     ] = False,
+    as_known_on: AsKnownOn = None,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -203,7 +224,8 @@ def export(
 
     settings = read_settings()
     chosen = read_selection(settings, selection, field, well, first_month, last_month, group)
-    request = ExportRequest(chosen, format, output, tuple(column or ()), formulas_as_text, preset)
+    columns = tuple(column or ())
+    request = ExportRequest(chosen, format, output, columns, formulas_as_text, preset, as_known_on=as_known_on)
     if background:
         return work.end_trigger(trigger_export(request, settings), settings, as_json)
     return work.end_export(work.export(request, settings), as_json)

@@ -9,6 +9,7 @@ import typer
 from wellprod.cli import screen
 from wellprod.cli.options import (
     AsJson,
+    AsKnownOn,
     Fields,
     FirstMonth,
     GroupNames,
@@ -54,12 +55,14 @@ def measures(
         typer.Option(help="Measure to give; may be repeated; see --list.", show_default="the main ones; in JSON all"),
     ] = None,
     units: Annotated[Literal["oilfield", "metric"], typer.Option(help="System of units.")] = "oilfield",
+    as_known_on: AsKnownOn = None,
     boe: Annotated[str, typer.Option(help="How gas counts as oil: 6:1, 5.8:1 or norway.")] = "6:1",
     only_list: Annotated[bool, typer.Option("--list", help="List the measures with their formulas and units.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Print measures month by month: volumes, rates, ratios, cumulatives, changes, shares, counts of wells."""
     from wellprod.analysis.measures import BOE_RULES, KEYS, MEASURES, table
+    from wellprod.analysis.selection import known_until
     from wellprod.store import Store
 
     settings = read_settings()
@@ -68,12 +71,14 @@ def measures(
     chosen = read_selection(settings, selection, field, well, first_month, last_month, group)
     names = tuple(measure or (MEASURES if as_json else _SHOWN))
     lacks = () if as_json else tuple(dict.fromkeys(name for shown in names for name in _nulls_of(shown, MEASURES)))
-    with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
+    then = known_until(as_known_on) if as_known_on else None
+    with Store(settings.store_path, settings.store_wait_seconds).read(as_known_on=then) as reading:
         found = table(reading, chosen, tuple(dict.fromkeys((*names, *lacks))), by=by, units=units, boe=boe)
     if as_json:
         rule = {"name": boe, "meaning": str(BOE_RULES[boe])}
         told = {"selection": chosen.as_dict(), "by": by, "units": units, "boe": rule}
-        print_json({**told, "months": found.to_dicts()})
+        then_told = {"as_known_on": as_known_on} if as_known_on else {}
+        print_json({**told, **then_told, "months": found.to_dicts()})
     elif found.is_empty():
         screen.say("No record is in this selection.")
     else:

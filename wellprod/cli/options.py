@@ -19,6 +19,12 @@ Wells = Annotated[list[str] | None, typer.Option("--well", help="Well code, name
 GroupNames = Annotated[list[str] | None, typer.Option("--group", help="Group of groups.toml; may be repeated.")]
 FirstMonth = Annotated[str | None, typer.Option("--from", help="First month, such as 2023-01.")]
 LastMonth = Annotated[str | None, typer.Option("--to", help="Last month, such as 2024-05.")]
+AsKnownOn = Annotated[
+    str | None, typer.Option("--as-known-on", metavar="DATE", help="As the store had it at the end of that day, UTC.")
+]
+AcceptRestatements = Annotated[
+    bool, typer.Option("--accept-restatements", help="Change any share of the old months; see WELLPROD_RESTATED_SHARE.")
+]
 SelectionName = Annotated[
     str | None, typer.Option("--selection", metavar="NAME", help="Saved selection; what else is given replaces it.")
 ]

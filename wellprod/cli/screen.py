@@ -81,7 +81,7 @@ class _Bar:
 
     def exported(self, done: int, total: int) -> None:
         """Show how far an export is."""
-        self._update(f"{number(done)} of {number(total)} records", 100.0 * done / total)
+        self._update(f"{number(done)} of {number(total)} records", 100.0 * done / max(total, 1))
 
     def sent(self, done: int, total: int) -> None:
         """Show how much of a file is sent."""
@@ -90,6 +90,10 @@ class _Bar:
     def reported(self, done: int, total: int) -> None:
         """Show which cell of a notebook runs."""
         self._update(f"cell {number(done)} of {number(total)}", 100.0 * (done - 1) / total)
+
+    def told(self, text: str, percentage: float | None) -> None:
+        """Show what is being done, and how much of it is."""
+        self._update(text, percentage)
 
     def _update(self, text: str, percentage: float | None) -> None:
         self._progress.update(
@@ -129,7 +133,7 @@ def show_import(summary: ImportSummary, store: Path) -> None:
         f" {number(counts['restated_records'])} restated · {number(counts['error_records'])} rejected",
     )
     if counts["deleted_records"]:
-        table.add_row("", f"{number(counts['deleted_records'])} deleted, since the feed no longer has them")
+        table.add_row("", f"{number(counts['deleted_records'])} deleted, which the feed no longer has")
     failed = f", [red]{number(pages['failed_pages'])} failed[/]" if pages["failed_pages"] else ""
     table.add_row(
         "Pages",
@@ -182,10 +186,10 @@ def show_jobs(jobs: list[Job], ledger: Path) -> None:
     _say(out, f"[dim]Kept in {escape(str(ledger))}[/]")
 
 
-def show_job(job: Job) -> None:
-    """Show one job whole."""
+def show_job(job: Job, more: Mapping[str, str]) -> None:
+    """Show one job whole, and what more is known of it."""
     table = _grid()
-    for name, value in job.as_pairs().items():
+    for name, value in {**job.as_pairs(), **more}.items():
         is_status = name == "Status"
         table.add_row(name, f"[bold {_COLOURS[job.status]}]{value}[/]" if is_status else escape(value))
     out.print(table)

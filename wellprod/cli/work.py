@@ -55,7 +55,7 @@ def export(request: ExportRequest, settings: Settings) -> ExportResult:
         return export_records(request, settings, on_progress=bar.exported, on_sent=bar.sent)
 
 
-def resume(job_id: str, settings: Settings, as_json: bool) -> int:
+def resume(job_id: str, settings: Settings, as_json: bool, *, accept_restatements: bool = False) -> int:
     """Go on with a stopped job, and show how it ends."""
     from wellprod.export import resume_export
     from wellprod.ingest import resume_import
@@ -66,9 +66,24 @@ def resume(job_id: str, settings: Settings, as_json: bool) -> int:
         with _interrupted_on_sigterm(), screen.live_bar("Exporting") as bar:
             result = resume_export(job.job_id, settings, on_progress=bar.exported, on_sent=bar.sent)
         return end_export(result, as_json)
+    if job.kind == "undo":
+        return undo(job.job_id, settings, as_json)
     with watched_import() as watching:
-        summary = resume_import(job.job_id, settings, **watching)
+        summary = resume_import(job.job_id, settings, accept_restatements=accept_restatements, **watching)
     return end_import(summary, settings, as_json)
+
+
+def undo(job_id: str, settings: Settings, as_json: bool) -> int:
+    """Take an import back with a live line, and show what became of its records."""
+    from wellprod.ingest import undo_import
+
+    with _interrupted_on_sigterm(), screen.live_bar("Undoing") as bar:
+        summary = undo_import(job_id, settings, on_progress=bar.exported)
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        screen.show_pairs(summary.as_pairs())
+    return 0
 
 
 def run_pending(job_id: str, settings: Settings) -> int:

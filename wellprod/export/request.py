@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
-from wellprod.analysis.selection import UNNAMED, Selection
+from wellprod.analysis.selection import UNNAMED, Selection, known_until
 from wellprod.errors import UsageError
 from wellprod.export.formats import FORMATS, FORMER_NAMES, Format, endings, find_format, format_of
 from wellprod.export.targets import FileTarget, S3Target, find_target
@@ -34,6 +35,8 @@ class ExportRequest:
         Whether CSV keeps a spreadsheet from running text as a formula, by an apostrophe before it.
     preset
         Name of a preset, or path of its TOML file, whose columns are written in place of the record's.
+    as_known_on
+        A day, YYYY-MM-DD: the records as the store had them at its end, UTC; None for now.
     shelf_name
         For what goes to the shelf: its name there, as the records were when it was asked for.
 
@@ -51,9 +54,12 @@ class ExportRequest:
     formulas_as_text: bool = False
     preset: str | None = None
     shelf_name: str | None = None
+    as_known_on: str | None = None
 
     def __post_init__(self) -> None:
         find_format(self.format_name)
+        if self.as_known_on:
+            known_until(self.as_known_on)
         target = find_target(str(self.output)) if self.output else None
         if isinstance(target, S3Target) and (like := format_of(str(self.output))):
             raise UsageError(
@@ -84,6 +90,11 @@ class ExportRequest:
                 f"The format {self.format_name} has columns of its own.",
                 next=f"Formats with columns to choose or lay out: {tables}.",
             )
+
+    @property
+    def known_until(self) -> datetime | None:
+        """The moment, UTC, as of which the records are; None for now."""
+        return known_until(self.as_known_on) if self.as_known_on else None
 
     @property
     def named(self) -> str:
@@ -139,6 +150,7 @@ class ExportRequest:
         chosen = [self.selection.name] if self.selection.name else [*self.selection.fields, *self.selection.wells]
         months = [month[:7] for month in (self.selection.first_month, self.selection.last_month) if month]
         named = [self.preset_name or "", *chosen[:3], *(["and_others"] if len(chosen) > 3 else []), *months]
+        named += [f"as_known_on_{self.as_known_on}"] if self.as_known_on else []
         words = [re.sub(r"[^\w.-]+", "-", word).strip("-.") for word in ("wells_prod", *named)]
         return f"{'_'.join(word for word in words if word)[:_LONGEST_NAME]}.{extension}"
 
@@ -159,8 +171,8 @@ class ExportRequest:
         preset = self.preset
         if preset and preset.endswith(".toml"):
             preset = str(Path(preset).expanduser().resolve())
-        shelved = {"shelf_name": self.shelf_name} if self.shelf_name else {}
-        return {**chosen, **asked, "preset": preset, "output": output, **shelved}
+        more = {name: value for name in ("shelf_name", "as_known_on") if (value := getattr(self, name))}
+        return {**chosen, **asked, "preset": preset, "output": output, **more}
 
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any]) -> ExportRequest:
@@ -173,4 +185,5 @@ class ExportRequest:
             formulas_as_text=parameters.get("formulas_as_text", False),
             preset=parameters.get("preset"),
             shelf_name=parameters.get("shelf_name"),
+            as_known_on=parameters.get("as_known_on"),
         )

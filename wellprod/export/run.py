@@ -306,7 +306,7 @@ class _Export:
         limits = Limits(self.settings.export_memory, self.settings.export_threads, share)
         copy = folder / "records.parquet"
         store = Store(self.settings.store_path, self.settings.store_wait_seconds)
-        with store.read(limits) as reading, self._interrupted_on_end(reading):
+        with store.read(limits, as_known_on=self.request.known_until) as reading, self._interrupted_on_end(reading):
             condition = self.request.selection.condition(reading)
             if self.request.shelf_name:  # the records may have changed since it was asked for
                 self.shelf_name = shelf_name(reading, condition)

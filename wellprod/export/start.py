@@ -123,7 +123,8 @@ def _checked(
     """
     if preset := preset_of(request, settings):
         request = request.or_format(preset.format)
-    with Store(settings.store_path, wait_seconds or settings.store_wait_seconds).read() as reading:
+    store = Store(settings.store_path, wait_seconds or settings.store_wait_seconds)
+    with store.read(as_known_on=request.known_until) as reading:
         extension = extension_of(request, SelectedProduction(reading, request.selection.condition(reading)))
     if not request.output:
         stem = "_".join(word for word in (settings.csv_path.stem, request.preset_name) if word)

@@ -7,6 +7,7 @@ from wellprod.ingest.run import StopRequest, run_import
 from wellprod.ingest.source import check_file
 from wellprod.ingest.start import resume_import, start_import, trigger_import, trigger_resume
 from wellprod.ingest.summary import ImportSummary, Progress
+from wellprod.ingest.undo import UndoSummary, undo_import
 from wellprod.ingest.uploads import Arrival, check_upload
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "ImportSummary",
     "Progress",
     "StopRequest",
+    "UndoSummary",
     "check_file",
     "check_upload",
     "dry_run",
@@ -26,4 +28,5 @@ __all__ = [
     "start_import",
     "trigger_import",
     "trigger_resume",
+    "undo_import",
 ]

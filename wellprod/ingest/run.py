@@ -8,18 +8,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 import structlog
 
 from wellprod.ahead import ReadAhead, Waiting
-from wellprod.errors import ImportFailed, JobError, WellprodError, mask_secrets_of
+from wellprod.errors import ImportFailed, JobError, TooManyRestatements, WellprodError, mask_secrets_of
 from wellprod.feed.clean import Cleaned
 from wellprod.feed.page import FailedPage, Page, Place
 from wellprod.feed.profile import Profile
 from wellprod.ingest.changes import part_to_read
 from wellprod.ingest.drift import known_type
+from wellprod.ingest.guard import check_restatements
 from wellprod.ingest.kept import PageKeeper
 from wellprod.ingest.mapping import cleaned, last_removed, with_raw_rows
 from wellprod.ingest.request import ImportRequest
@@ -100,6 +102,11 @@ class _Group:
             self.rows += page.rows
 
     @property
+    def is_at_end(self) -> bool:
+        """Whether it has the last page of the feed."""
+        return any(page.page.next is None for page in self.pages)
+
+    @property
     def numbers(self) -> list[int]:
         return sorted([*(page.page.number for page in self.pages), *(page.number for page in self.failed)])
 
@@ -149,7 +156,9 @@ class _Import:
         except WellprodError as failure:
             for warning in self.source.warnings:
                 self.state.warn(warning)
-            told = {**failure.as_dict(), "next": f"{failure.next} {self._how_to_go_on()}".strip()}
+            told = failure.as_dict()
+            if not isinstance(failure, TooManyRestatements):  # which tells itself how to go on
+                told["next"] = f"{failure.next} {self._how_to_go_on()}".strip()
             at_page = not (self.state.is_complete or isinstance(failure, ImportFailed))
             error = {**told, "failed_page": self.state.place.page} if at_page else told
         except KeyboardInterrupt:
@@ -236,13 +245,15 @@ class _Import:
                     self._commit(group, is_last=True)
                     return True
         except WellprodError as failure:
-            if not failure.code.startswith("STORE"):
+            if not (failure.code.startswith("STORE") or isinstance(failure, TooManyRestatements)):
                 self._commit(group)
             raise
         self._commit(group)
         return False
 
     def _is_due(self, group: _Group) -> bool:
+        if group.is_at_end:  # it is stored as the last one, so that nothing is read again if that is refused
+            return False
         is_old = time.monotonic() - group.began > self.settings.group_seconds
         return group.rows >= self.settings.group_records or is_old
 
@@ -336,22 +347,45 @@ class _Import:
                 state.new += merged.new
                 state.duplicate += merged.duplicate
                 state.restated += merged.restated
+                state.compared += merged.compared
+                state.changed += merged.changed
                 self._note_basis(writing, self.source.profile, given["data_source"].unique())
                 rejects = pl.concat([rejects, merged.rejects])
             if not removed.is_empty():
-                state.deleted += writing.bury(last_removed(removed, records), job_id=self.job.job_id)
+                state.deleted += writing.end_removed(last_removed(removed, records), job_id=self.job.job_id)
+            self._guard(writing, state)
             if not rejects.is_empty():
                 pages = [page.page for page in group.pages]
                 writing.keep_rejects(with_raw_rows(rejects, pages), job_id=self.job.job_id)
                 state.add_rejects(rejects["reason"])
             if is_last:
                 self._conclude(state)
+                self._end_unmet(writing, state)
+                self._guard(writing, state)
                 writing.forget_confirmed(self.job.job_id)
             writing.note_import(self._note(state), job_id=self.job.job_id)
             self._measure(state)
             writing.save_cursor(self.job.job_id, state.to_text())
         state.database_seconds += time.monotonic() - began
         return state
+
+    def _guard(self, writing: Writing, state: ImportState) -> None:
+        if not self.request.accept_restatements:
+            # A delta link leaves out what has not changed, so it is compared with all that there is.
+            is_delta = state.part == "delta" and state.profile is not None
+            check_restatements(
+                self.job.job_id,
+                compared=writing.records_of(state.profile or "") if is_delta else state.compared,
+                changed=state.changed,
+                deleted=state.deleted,
+                allowed=self.settings.restated_share,
+            )
+
+    def _end_unmet(self, writing: Writing, state: ImportState) -> None:
+        """Delete what the feed no longer has, where all it has was read and each row of it became a record."""
+        if self._note(state).is_whole and state.total and not state.failed:
+            began = datetime.fromtimestamp(self.job.created_at, UTC).replace(tzinfo=None)
+            state.deleted = writing.end_unmet(self.request.feed, job_id=self.job.job_id, began=began)
 
     def _note_basis(self, writing: Writing, profile: Profile, data_sources: Iterable[str]) -> None:
         """Keep what the profile says of the figures, once in a run for each data source."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from wellprod.errors import UsageError
+from wellprod.errors import BusinessRuleViolation, StoreError, UsageError
 from wellprod.feed.clean import check_rules
 from wellprod.feed.profile import find_profile
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.run import run_import
 from wellprod.ingest.state import ImportState, saved_state
 from wellprod.ingest.summary import ImportSummary
+from wellprod.ingest.undo import undone_by
 from wellprod.jobs import Job, Ledger, Status, start_in_background
 from wellprod.settings import Settings
 from wellprod.store import Store
@@ -44,30 +46,37 @@ def trigger_import(request: ImportRequest, settings: Settings) -> str:
     return job.job_id
 
 
-def resume_import(job_id: str, settings: Settings, **watching: Any) -> ImportSummary:
+def resume_import(
+    job_id: str, settings: Settings, *, accept_restatements: bool = False, **watching: Any
+) -> ImportSummary:
     """Go on with an import after its last commit; a completed one is only told again.
+
+    Parameters
+    ----------
+    accept_restatements
+        Whether it may change any share of the months that the store holds from now on.
 
     Raises
     ------
     JobNotFound, BusinessRuleViolation
-        There is no such job, or an import runs.
+        There is no such job, an import runs, or it was undone.
     """
-    request, job = _claimed(job_id, settings, Status.RUNNING)
+    request, job = _claimed(job_id, settings, Status.RUNNING, accept_restatements)
     if job.status == Status.COMPLETED:
         state = saved_state(Store(settings.store_path, settings.store_wait_seconds), job.job_id)
         return ImportSummary(job.job_id, job.status, request, state or ImportState())
     return run_import(job, request, settings, **watching)
 
 
-def trigger_resume(job_id: str, settings: Settings) -> str:
+def trigger_resume(job_id: str, settings: Settings, *, accept_restatements: bool = False) -> str:
     """Go on with an import in a process of its own, and give its whole job id; a completed one stays as it is.
 
     Raises
     ------
     JobNotFound, BusinessRuleViolation, JobError
-        There is no such job, an import runs, or no process can be started.
+        There is no such job, an import runs, it was undone, or no process can be started.
     """
-    request, job = _claimed(job_id, settings, Status.PENDING)
+    request, job = _claimed(job_id, settings, Status.PENDING, accept_restatements)
     if job.status != Status.COMPLETED:
         _start(job, request, settings)
     return job.job_id
@@ -80,13 +89,24 @@ def _entered(request: ImportRequest, settings: Settings, status: Status) -> Job:
     return Ledger(settings.jobs_path).create("import", request.as_parameters(), status=status)
 
 
-def _claimed(job_id: str, settings: Settings, status: Status) -> tuple[ImportRequest, Job]:
+def _claimed(job_id: str, settings: Settings, status: Status, accept_restatements: bool) -> tuple[ImportRequest, Job]:
     ledger = Ledger(settings.jobs_path)
     job = ledger.get(job_id)
     if job.kind != "import":
-        raise UsageError(f"The job {job_id} is an {job.kind}, which cannot be resumed.", next="Start it again.")
-    request = ImportRequest.from_parameters(job.parameters, settings)
-    return request, ledger.claim(job.job_id, status=status)
+        raise UsageError(f"The job {job_id} is no import but a job of the kind {job.kind}.", next="Start it again.")
+    accepted = {"accept_restatements": True} if accept_restatements else {}
+    request = ImportRequest.from_parameters({**job.parameters, **accepted}, settings)
+    undone = None
+    with suppress(StoreError):  # the import itself tells it, as its end
+        undone = undone_by(job.job_id, settings)
+    if undone:
+        raise BusinessRuleViolation(
+            f"The import {job.job_id} was undone by the job {undone}, and cannot go on.",
+            next="Import again.",
+            rule="NOT_UNDONE",
+            job_id=job.job_id,
+        )
+    return request, ledger.claim(job.job_id, status=status, parameters=accepted)
 
 
 def _start(job: Job, request: ImportRequest, settings: Settings) -> None:

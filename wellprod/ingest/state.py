@@ -23,6 +23,8 @@ class ImportState:
     ``all``, a ``window`` from `first_month` on, or the changes that a ``delta`` link tells; `part_told` says it in
     words. `schema` is what `$metadata` said: hash, added, removed, retyped and unmapped properties; `entity_type` is
     that as the store keeps it.
+    `compared` counts the records met that
+    the store held before, `changed` those of them that were restated, `deleted` those that the feed no longer has.
     """
 
     place: Place = field(default_factory=Place)
@@ -39,8 +41,10 @@ class ImportState:
     new: int = 0
     duplicate: int = 0
     restated: int = 0
-    deleted: int = 0
     failed: int = 0
+    compared: int = 0
+    changed: int = 0
+    deleted: int = 0
     peak_memory_mb: float = 0.0
     elapsed_seconds: float = 0.0
     request_seconds: float = 0.0

@@ -29,6 +29,7 @@ class Progress:
     restated_records: int
     failed_records: int
     failed_pages: int
+    deleted_records: int = 0
     waiting_for: str | None = None
 
 
@@ -56,6 +57,7 @@ def progress_of(
         restated_records=state.restated,
         failed_records=state.failed,
         failed_pages=state.failed_pages,
+        deleted_records=state.deleted,
         waiting_for=waiting_for,
     )
 

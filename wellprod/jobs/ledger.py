@@ -50,13 +50,14 @@ _jobs = sa.Table(
     sa.Column("heartbeat_at", sa.Double, nullable=False),
 )
 _is_active = _jobs.c.status.in_([str(status) for status in ACTIVE])
-_active_import = sa.and_(_jobs.c.kind == "import", _is_active)
-sa.Index(
-    "one_import_at_a_time",
-    _jobs.c.kind,
+_changes_store = _jobs.c.kind.in_(["import", "undo", "restore"])
+_active_change = sa.and_(_changes_store, _is_active)
+_one_change = sa.Index(
+    "one_change_at_a_time",
+    _changes_store,
     unique=True,
-    sqlite_where=_active_import,
-    postgresql_where=_active_import,
+    sqlite_where=_active_change,
+    postgresql_where=_active_change,
 )
 
 
@@ -111,7 +112,8 @@ class Ledger:
         Raises
         ------
         BusinessRuleViolation
-            It is an import and another one is pending or running; `details` has rule and job_id.
+            It is an import, an undo or a restore, and another of these is pending or running; `details` has rule and
+            job_id.
         """
         job_id, now = str(uuid.uuid4()), time.time()
         self._settle()
@@ -120,20 +122,23 @@ class Ledger:
             with self._writing() as connection:
                 connection.execute(_jobs.insert().values(**{**fresh, **self._taken(status, now, runs=0)}))
         except sa.exc.IntegrityError:
-            raise self._another_import() from None
+            raise self._another_change() from None
         return self.get(job_id)
 
-    def claim(self, job_id: str, *, status: Status = Status.RUNNING) -> Job:
+    def claim(
+        self, job_id: str, *, status: Status = Status.RUNNING, parameters: Mapping[str, Any] | None = None
+    ) -> Job:
         """Take a job that does not run, to run it in this process; a completed one is given back as it is.
 
-        With the status PENDING it is taken for a process that will claim it in turn.
+        With the status PENDING it is taken for a process that will claim it in turn; `parameters` take the place of its
+        own of these names.
 
         Raises
         ------
         JobNotFound
             There is no such job.
         BusinessRuleViolation
-            It runs already, or another import does.
+            It runs already, or another import, undo or restore does.
         """
         job = self.get(job_id)
         if job.status == Status.COMPLETED:
@@ -143,13 +148,14 @@ class Ledger:
         waited = _jobs.c.status == Status.PENDING  # a wish to cancel that came meanwhile stays
         cancel = sa.case((waited, _jobs.c.cancel_requested), else_=False)
         fresh = {"completed_at": None, "error": None, "summary": None, "cancel_requested": cancel}
+        asked = {"parameters": {**job.parameters, **(parameters or {})}}
         try:
             with self._writing() as connection:
                 taken = connection.execute(
-                    idle.values(**{**self._taken(status, time.time(), runs=job.runs), **fresh})
+                    idle.values(**{**self._taken(status, time.time(), runs=job.runs), **fresh, **asked})
                 ).rowcount
         except sa.exc.IntegrityError:
-            raise self._another_import() from None
+            raise self._another_change() from None
         if not taken:
             raise BusinessRuleViolation(
                 f"The job {job.job_id} runs already.",
@@ -230,6 +236,17 @@ class Ledger:
         """Give the import that is pending or running, if there is one."""
         return next(iter(self.active_jobs(kind="import")), None)
 
+    def running_change(self) -> Job | None:
+        """Give the import, undo or restore that is pending or running, if there is one: there is one at a time."""
+        found = self._listed(sa.select(_jobs).where(_active_change), None)
+        return next(iter(found), None)
+
+    def undo_of(self, job_id: str) -> Job | None:
+        """Give the job that took an import back, or is to, if there is one; the newest."""
+        undoes = _jobs.c.parameters["undoes"].as_string() == job_id
+        found = self._listed(sa.select(_jobs).where(_jobs.c.kind == "undo", undoes).limit(1), None)
+        return next(iter(found), None)
+
     def last_completed(self, kind: str) -> Job | None:
         """Give the job of this kind that completed last, if one has."""
         done = sa.select(_jobs).where(_jobs.c.kind == kind, _jobs.c.status == Status.COMPLETED)
@@ -262,10 +279,10 @@ class Ledger:
         Raises
         ------
         BusinessRuleViolation
-            An import is pending or running; `details` has rule and job_id.
+            An import, undo or restore is pending or running; `details` has rule and job_id.
         """
-        if self.running_import():
-            raise self._another_import()
+        if self.running_change():
+            raise self._another_change()
 
     def count(self, *, kind: str) -> int:
         """Count the jobs of one kind."""
@@ -317,6 +334,7 @@ class Ledger:
         with FileLock(self.path.with_suffix(".lock"), timeout=_WAIT_SECONDS), self._engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             _metadata.create_all(connection)
+            connection.execute(sa.schema.CreateIndex(_one_change, if_not_exists=True))  # a ledger of before lacks it
             connection.commit()
         self._is_made = True
 
@@ -363,7 +381,9 @@ class Ledger:
             error = JobError(
                 f"The process of this job (number {row.pid} on {row.host}) has ended without finishing it."
                 + (f" Its last words are in {log}." if log.exists() and log.stat().st_size else ""),
-                next=f"What was stored is whole; go on with: wellprod jobs resume {row.job_id}",
+                next=f"What was stored is whole; go on with: wellprod jobs resume {row.job_id}"
+                if row.kind != "restore"
+                else "The store is whole, as it was or as it was to be; restore again if need be.",
             )
             same_run = (
                 _jobs.c.job_id == row.job_id,
@@ -376,12 +396,14 @@ class Ledger:
                 gone = {**error.as_dict(), "code": "PROCESS_GONE"}
                 connection.execute(_jobs.update().where(*same_run).values(**ended, error=gone))
 
-    def _another_import(self) -> BusinessRuleViolation:
-        running = self.running_import()
-        job_id = running.job_id if running else "unknown"
+    def _another_change(self) -> BusinessRuleViolation:
+        running = self.running_change()
+        job_id, kind = (running.job_id, running.kind) if running else ("unknown", "import")
+        stop = f", or stop it with: wellprod jobs cancel {job_id}" if kind == "import" else ""
+        alone = "Only one import runs at a time." if kind == "import" else "It and imports run one at a time."
         return BusinessRuleViolation(
-            f"An import is running already: job {job_id}. Only one import runs at a time.",
-            next=f"Follow it with: wellprod jobs show {job_id}, or stop it with: wellprod jobs cancel {job_id}",
+            f"{'A restore' if kind == 'restore' else f'An {kind}'} is running already: job {job_id}. {alone}",
+            next=f"Follow it with: wellprod jobs show {job_id}{stop}",
             rule=SINGLE_IMPORT_RULE,
             job_id=job_id,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as w
 
-from wellprod.errors import JobNotFound
+from wellprod.errors import JobNotFound, TooManyRestatements
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.pages import parts
 from wellprod.resume import trigger_job_again
@@ -46,7 +46,10 @@ class JobPanel(w.VBox):
         guard = parts.guarded(self._message.put)
         self._cancel = parts.button("Cancel", guard(self._on_cancel), hint="Stop after the page it is at")
         self._resume = parts.button("Resume", guard(self._on_resume), hint="Go on after the last page stored")
-        self._buttons = parts.row(self._cancel, self._resume)
+        self._accept = parts.button(
+            "Accept the changes and resume", guard(self._on_accept), hint="Let it change and delete the old months"
+        )
+        self._buttons = parts.row(self._cancel, self._resume, self._accept)
         super().__init__([self._head, self._bar, self._facts, self._message, self._buttons])
         self.add_class("wp-job")
         self.refresh()
@@ -64,7 +67,9 @@ class JobPanel(w.VBox):
             job = None
         stopped = job is not None and job.status in (Status.FAILED, Status.CANCELLED)
         parts.show(self._cancel, bool(job and job.is_active))
-        parts.show(self._resume, stopped)
+        refused = stopped and job is not None and (job.error or {}).get("code") == TooManyRestatements.code
+        parts.show(self._resume, stopped and not refused)
+        parts.show(self._accept, refused)
         parts.show(self._buttons, stopped or bool(job and job.is_active))
         if job is None:
             self._head.put(parts.notice("info", self._nothing))
@@ -88,11 +93,20 @@ class JobPanel(w.VBox):
             trigger_job_again(self.job_id, self.settings)
             self.refresh()
 
+    def _on_accept(self) -> None:
+        if self.job_id:
+            trigger_job_again(self.job_id, self.settings, accept_restatements=True)
+            self.refresh()
+
 
 def describe(job: Job) -> str:
-    """Give in a few words what a job reads or writes."""
+    """Give in a few words what a job reads, writes or takes back."""
     if job.kind == "import":
         return job.reads
+    if job.kind == "undo":
+        return f"import {str(job.parameters.get('undoes'))[:8]}"
+    if job.kind == "restore":
+        return str(job.parameters.get("source"))
     selection = job.parameters.get("selection") or {}
     ends = (("from", selection.get("first_month")), ("to", selection.get("last_month")))
     months = " ".join(f"{word} {str(month)[:7]}" for word, month in ends if month)
@@ -106,7 +120,7 @@ def _head(job: Job) -> str:
     says, kind = STATUS[job.status]
     if job.is_active and job.cancel_requested:
         says, kind = "stops after the page that it is at", "warn"
-    what = "The import" if job.kind == "import" else "The export"
+    what = f"The {job.kind}"
     badge = parts.badge(kind, job.status)
     return f"<p class='wp-jobline' role='status'>{badge} {what} {says}. <code>{job.job_id}</code></p>"
 
@@ -145,6 +159,7 @@ def _import_facts(job: Job, found: dict[str, Any]) -> dict[str, str]:
         "New": number(found["new_records"]),
         "Duplicate": number(found["duplicate_records"]),
         "Restated": number(found["restated_records"]),
+        **({"Deleted": number(deleted)} if (deleted := found.get("deleted_records")) else {}),
         "Rejected": number(found["failed_records"]),
         "Speed": f"{number(found['records_per_second'])} records/s",
     }

@@ -1,5 +1,6 @@
 """The store: the one part that knows DuckDB and where the records lie."""
 
+from wellprod.store.history import Undone
 from wellprod.store.imports import ImportNote, last_note
 from wellprod.store.migrations import SCHEMA_VERSION
 from wellprod.store.reading import Reading
@@ -12,6 +13,7 @@ __all__ = [
     "Limits",
     "Reading",
     "Store",
+    "Undone",
     "Writing",
     "last_note",
     "load_cursor",

@@ -27,6 +27,34 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 @contextmanager
+def turn(path: Path, wait_seconds: float) -> Iterator[FileLock]:
+    """Hold the gate of the file: nobody opens it until the end of the block, unless the gate is released before.
+
+    Raises
+    ------
+    StoreBusy
+        The gate was not free within `wait_seconds`.
+    StoreFull
+        The folder cannot be written.
+    """
+    gate = FileLock(path.with_suffix(".gate"), thread_local=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        gate.acquire(timeout=wait_seconds, poll_interval=_RETRY_SECONDS)
+    except Timeout:
+        raise _busy(path, wait_seconds) from None
+    except OSError as error:
+        raise StoreFull(
+            f"The folder {path.parent} cannot be used: {error.strerror or error}.",
+            next="Make room or give the right to write there, or choose another folder with WELLPROD_HOME.",
+        ) from None
+    try:
+        yield gate
+    finally:
+        gate.release()
+
+
+@contextmanager
 def opened(path: Path, *, write: bool, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the file for reading or writing; it is closed at the end of the block.
 
@@ -40,30 +68,18 @@ def opened(path: Path, *, write: bool, wait_seconds: float) -> Iterator[duckdb.D
         The file is no DuckDB file.
     """
     deadline = time.monotonic() + wait_seconds
-    gate = FileLock(path.with_suffix(".gate"), thread_local=True)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        gate.acquire(timeout=wait_seconds, poll_interval=_RETRY_SECONDS)
-    except Timeout:
-        raise _busy(path, wait_seconds) from None
-    except OSError as error:
-        raise StoreFull(
-            f"The folder {path.parent} cannot be used: {error.strerror or error}.",
-            next="Make room or give the right to write there, or choose another folder with WELLPROD_HOME.",
-        ) from None
-    try:
-        connection = _connect(path, write=write, deadline=deadline, wait_seconds=wait_seconds)
+    with turn(path, wait_seconds) as gate:
+        connection = connect(path, write=write, deadline=deadline, wait_seconds=wait_seconds)
         if not write:
             gate.release()
         try:
             yield connection
         finally:
             connection.close()
-    finally:
-        gate.release()
 
 
-def _connect(path: Path, *, write: bool, deadline: float, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, write: bool, deadline: float, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+    """Open the file while the gate is held, once those who have it open let go of it; raises as `opened` does."""
     while True:
         try:
             connection = duckdb.connect(path, read_only=not write, config=_CONFIG)
@@ -91,7 +107,7 @@ def _unopenable(path: Path, error: duckdb.Error) -> StoreError:
         )
     return StoreError(
         f"The store {path} cannot be opened: {text.splitlines()[0]}.",
-        next="If it is no DuckDB file, move it away; else restore it from a backup.",
+        next="If it is no DuckDB file, move it away; else restore a backup: wellprod store restore PATH.",
     )
 
 

@@ -33,6 +33,18 @@ def write_note(connection: duckdb.DuckDBPyConnection, job_id: str, note: ImportN
     connection.execute("INSERT INTO imports VALUES (?::UUID, ?, ?, ?, ?, ?, ?, ?)", [job_id, *astuple(note), now])
 
 
+def undone_by(reading: Reading, job_id: str) -> str | None:
+    """Give the job that took an import back, or None where none did."""
+    found = reading.value("SELECT undone_by::VARCHAR FROM undone_imports WHERE job_id = ?::UUID", [job_id])
+    return None if found is None else str(found)
+
+
+def profile_of(reading: Reading, job_id: str) -> str | None:
+    """Give the name of the profile that an import read its feed by, where it was kept."""
+    found = reading.value("SELECT profile FROM imports WHERE job_id = ?::UUID", [job_id])
+    return None if found is None else str(found)
+
+
 def last_note(reading: Reading, feed: str, condition: str = "is_complete") -> tuple[ImportNote, datetime] | None:
     """Give the newest note of a feed that meets a condition, and when (UTC) it was written; undone imports are none."""
     row = reading.connection.execute(

@@ -23,11 +23,17 @@ _STORED = (*RECORD, "day_given", "job_id")
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What became of a group: counts of records, and the rows that contradict what the store holds."""
+    """What became of a group: counts of records, and the rows that contradict what the store holds.
+
+    `compared` counts the records that the store held before this import and the group met, `changed` those of them that
+    it restated.
+    """
 
     new: int = 0
     duplicate: int = 0
     restated: int = 0
+    compared: int = 0
+    changed: int = 0
     rejects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_REJECTS))
 
 
@@ -79,10 +85,20 @@ class _Merge:
         if not clash.is_empty():
             self._reject_not_monthly(records.join(clash.select(*self.key, "other_day"), on=self.key))
             first, later = (rows.join(clash, on=self.key, how="anti") for rows in (first, later))
-        new, restated = self._merge_first(first, met)
+        known = first.join(met, on="position", maintain_order="left")
+        compared = known.filter(~pl.col("by_this_job"))
+        unchanged = compared.filter(~pl.col("changed")).join(later, on=self.key, how="anti")
+        new, restated = self._merge_first(first, known)
         restated += self._merge_later(later)
         rejects = pl.concat([pl.DataFrame(schema=_REJECTS), *self.rejects])
-        return Merged(new=new, restated=restated, duplicate=total - new - restated - rejects.height, rejects=rejects)
+        return Merged(
+            new=new,
+            restated=restated,
+            duplicate=total - new - restated - rejects.height,
+            compared=compared.height,
+            changed=compared.height - unchanged.height,
+            rejects=rejects,
+        )
 
     def _sql(self, query: str, *parameters: Any, **frames: pl.DataFrame) -> duckdb.DuckDBPyConnection:
         for name, frame in frames.items():
@@ -197,13 +213,12 @@ class _Merge:
             .filter(pl.col("other_day") != pl.col("day_given"))
         )
 
-    def _merge_first(self, rows: pl.DataFrame, met: pl.DataFrame) -> tuple[int, int]:
-        """Merge at most one row a key; give the counts of new and restated."""
-        if met.is_empty():
+    def _merge_first(self, rows: pl.DataFrame, known: pl.DataFrame) -> tuple[int, int]:
+        """Merge at most one row a key, of which the store holds the `known`; give the counts of new and restated."""
+        if known.is_empty():
             self._insert(rows)
             return rows.height, 0
-        fresh = rows.join(met, on="position", how="anti", maintain_order="left")
-        known = rows.join(met, on="position", maintain_order="left")
+        fresh = rows.join(known, on="position", how="anti", maintain_order="left")
         restated, unchanged = known.filter("changed"), known.filter(~pl.col("changed"))
         self._insert(fresh)
         self._replace(restated)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -14,11 +14,11 @@ import polars as pl
 from wellprod.errors import StoreError, StoreFull, StoreMissing, WellprodError
 from wellprod.settings import bytes_of
 from wellprod.store.gate import opened
+from wellprod.store.history import Undoing, Undone, end_removed, end_unmet, show_as_known
 from wellprod.store.imports import ImportNote, write_note
 from wellprod.store.merge import Merged, merge
 from wellprod.store.migrations import migrate, pending
 from wellprod.store.reading import Reading
-from wellprod.store.tombstones import bury
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,9 @@ class Store:
     memory: str = "512MB"
 
     @contextmanager
-    def read(self, limits: Limits | None = None, *, or_empty: bool = False) -> Iterator[Reading]:
+    def read(
+        self, limits: Limits | None = None, *, or_empty: bool = False, as_known_on: datetime | None = None
+    ) -> Iterator[Reading]:
         """Open the store for reading; writers wait until the block ends, so keep it short or export.
 
         Parameters
@@ -63,6 +65,8 @@ class Store:
             What the read may take, where it is not what the store was made with.
         or_empty
             Whether to read empty tables where there is no store yet, for a page or a report of it.
+        as_known_on
+            A moment, UTC; the tables then hold the records and their history as the store had them at it.
 
         Raises
         ------
@@ -79,17 +83,19 @@ class Store:
                 f"There is no store at {self.path} yet.",
                 next="Import a feed first: wellprod import URL, or wellprod demo.",
             )
-        with self._opened(write=False) as connection:
+        with self.connected(write=False) as connection:
             if not pending(connection, self.path):
                 if limits:
                     limits.apply(connection)
                 else:
                     connection.execute(f"SET memory_limit = '{bytes_of(self.memory)}B'")
+                if as_known_on:
+                    show_as_known(connection, as_known_on)
                 yield Reading(connection, self.path.parent)
                 return
         with self.write():
             pass  # to write is to bring the tables to this version
-        with self.read(limits) as reading:
+        with self.read(limits, as_known_on=as_known_on) as reading:
             yield reading
 
     @contextmanager
@@ -101,16 +107,17 @@ class Store:
         StoreBusy, StoreFull, StoreTooNew, StoreError
             The store is held, cannot be written, is newer than this version, or broken.
         """
-        with self._opened(write=True) as connection:
+        with self.connected(write=True) as connection:
             connection.execute(f"SET memory_limit = '{bytes_of(self.memory)}B'")
             connection.execute("SET checkpoint_threshold = '1KB'")  # a commit goes to the file, not to the log first
             migrate(connection, self.path)
             connection.execute("BEGIN")
-            yield Writing(connection, datetime.now(UTC).replace(tzinfo=None))
+            yield Writing(connection, _now(connection))
             connection.execute("COMMIT")
 
     @contextmanager
-    def _opened(self, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connected(self, *, write: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the file as it is, for `read`, `write` and the care of it; DuckDB's errors become those of the store."""
         try:
             with opened(self.path, write=write, wait_seconds=self.wait_seconds) as connection, _interruptible():
                 yield connection
@@ -129,14 +136,27 @@ class Store:
         if isinstance(error, duckdb.CatalogException):
             return StoreError(
                 f"The store {self.path} lacks something it needs: {text}.",
-                next="Restore it from a backup, or move it away and import again.",
+                next="Restore a backup with wellprod store restore PATH, or move it away and import again.",
             )
         if isinstance(error, duckdb.OutOfMemoryException):
             return StoreError(
                 f"The store needs more memory than it may use: {text}.",
                 next="Raise WELLPROD_STORE_MEMORY, or WELLPROD_EXPORT_MEMORY for an export.",
             )
+        if isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.FatalException):
+            return StoreError(
+                f"The store {self.path} is damaged: {text}.", next="Restore a backup: wellprod store restore PATH."
+            )
         return StoreError(f"The store {self.path} failed: {text}.", next="Run it again with --debug to see where.")
+
+
+def _now(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """Give the time, UTC, later than that of any import before, though the clock was set back meanwhile."""
+    last = connection.execute(
+        "SELECT greatest(max(noted_at), (SELECT max(undone_at) FROM undone_imports)) FROM imports"
+    )
+    now, (told,) = datetime.now(UTC).replace(tzinfo=None), last.fetchone() or (None,)
+    return max(now, told + timedelta(microseconds=1)) if told else now
 
 
 @contextmanager
@@ -180,9 +200,15 @@ class Writing:
         """Merge one group of records; see `store.merge.merge`."""
         return merge(self.connection, records, job_id=job_id, now=self.now, well_in_one_field=well_in_one_field)
 
-    def bury(self, keys: pl.DataFrame, *, job_id: str) -> int:
-        """Take records away that their source no longer has; see `store.tombstones.bury`."""
-        return bury(self.connection, keys, job_id=job_id, now=self.now)
+    def records_of(self, profile: str) -> int:
+        """Count the records of the data sources that a profile filled."""
+        query = "SELECT count(*) FROM production SEMI JOIN (FROM data_sources WHERE profile = ?) USING (data_source)"
+        row = self.connection.execute(query, [profile]).fetchone()
+        return int(row[0]) if row else 0
+
+    def end_removed(self, keys: pl.DataFrame, *, job_id: str) -> int:
+        """End what the source says it no longer has; see `store.history.end_removed`."""
+        return end_removed(self.connection, keys, job_id=job_id, now=self.now)
 
     def keep_rejects(self, rejects: pl.DataFrame, *, job_id: str) -> None:
         """Keep rows that could not be stored: columns page, row_number, reason, raw_row."""
@@ -204,6 +230,22 @@ class Writing:
     def note_import(self, note: ImportNote, *, job_id: str) -> None:
         """Keep what there is to know of an import beside its records."""
         write_note(self.connection, job_id, note, self.now)
+
+    def end_unmet(self, feed: str, *, job_id: str, began: datetime) -> int:
+        """End the records that a whole load of a feed did not meet; see `store.history.end_unmet`."""
+        return end_unmet(self.connection, job_id, feed, began=began, now=self.now)
+
+    def undo(
+        self,
+        job_id: str,
+        *,
+        undone_by: str,
+        well_in_one_field: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Undone:
+        """Take an import back; see `store.history.undo`."""
+        undoing = Undoing(self.connection, job_id, undone_by, self.now, well_in_one_field=well_in_one_field)
+        return undoing.run(on_progress or (lambda _done, _total: None))
 
     def save_cursor(self, job_id: str, state: str) -> None:
         """Keep where the import `job_id` stands, as text, in the place of what was kept before."""

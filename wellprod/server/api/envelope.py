@@ -87,6 +87,10 @@ _ROUTES = [
     (re.compile(pattern), route)
     for pattern, route in (
         (r"wellprod jobs show ([\w-]+)", r"GET /api/v1/tasks/\1"),
+        (
+            r"wellprod jobs resume ([\w-]+) --accept-restatements",
+            r"POST /api/v1/wells/import/\1/resume?accept_restatements=true",
+        ),
         (r"wellprod jobs (cancel|resume) ([\w-]+)", r"POST /api/v1/wells/import/\2/\1"),
         (r"wellprod jobs list", "GET /api/v1/wells/import/jobs"),
         (r"wellprod jobs link ([\w-]+)", r"GET /api/v1/exports/\1"),

@@ -263,7 +263,7 @@ async def task(request: Request, desk: AtDesk, task_id: ExportId) -> Response:
     """Say how far an import or export is, in the words of the former service."""
     job = await desk.board.job(task_id)
     progress, error = job.progress or {}, job.error or {}
-    results = "wells/import/status" if job.kind == "import" else "exports"
+    results = {"import": "wells/import/status", "export": "exports"}.get(job.kind, "tasks")
     data = {
         "task_id": job.job_id,
         "kind": job.kind,

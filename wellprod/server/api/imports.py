@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +38,10 @@ _ENDING: Responses = {
 }
 _CROSS_SITE: Responses = {403: {"model": Refusal, "description": "Asked for by another site"}}
 _NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No import has this id"}}
+
+Accepting = Annotated[
+    bool, Query(description="Change any share of the old months; else it stops above the allowed one", examples=[False])
+]
 
 routes = APIRouter(prefix="/api/v1/wells/import", tags=["imports"], dependencies=[Depends(known_parameters)])
 
@@ -73,9 +79,11 @@ async def _asked(
     changes: Annotated[
         bool, Query(description="Read only what may have changed since the last import", examples=[False])
     ] = False,
+    accept_restatements: Accepting = False,
 ) -> ImportRequest:
     """Give the import of the configured feed or file."""
-    return _configured(desk, page_size=page_size, max_pages=max_pages, start_page=start_page, changes=changes)
+    given = {"page_size": page_size, "max_pages": max_pages, "start_page": start_page}
+    return _configured(desk, **given, changes=changes, accept_restatements=accept_restatements)
 
 
 def _configured(desk: Desk, **given: Any) -> ImportRequest:
@@ -141,6 +149,7 @@ async def import_sent(
     request: Request,
     desk: AtDesk,
     background: Annotated[bool, Query(description="Answer 202 with the job id at once", examples=[False])] = False,
+    accept_restatements: Accepting = False,
 ) -> Response:
     """Import the records that are sent; without a body, or with an empty one, the configured feed or file.
 
@@ -150,6 +159,7 @@ async def import_sent(
     await to_thread.run_sync(desk.ledger.check_idle)  # before the body is read, which may be long
     path = await received(request, desk.settings)
     asked = _configured(desk) if path is None else await to_thread.run_sync(_of_file, desk, path)
+    asked = replace(asked, accept_restatements=accept_restatements)
     try:
         job_id = await _triggered(desk, asked)
     except BaseException:
@@ -276,10 +286,11 @@ async def cancel(request: Request, desk: AtDesk, job_id: JobId) -> Response:
     response_model=Answer[ImportStarted],
     responses={**_NOT_FOUND, **_CONFLICT},
 )
-async def resume(request: Request, desk: AtDesk, job_id: JobId) -> Response:
+async def resume(request: Request, desk: AtDesk, job_id: JobId, accept_restatements: Accepting = False) -> Response:
     """Go on with a stopped or killed import at the page after the last one stored; one that is done stays as it is."""
     job = await _import(desk, job_id)
-    await to_thread.run_sync(trigger_job_again, job.job_id, desk.settings)
+    again = partial(trigger_job_again, job.job_id, desk.settings, accept_restatements=accept_restatements)
+    await to_thread.run_sync(again)
     return _answered_at_once(request, job.job_id, 202, is_done=job.status == Status.COMPLETED)
 
 

@@ -196,6 +196,7 @@ class ImportJob(BaseModel):
     new_records: int | None = Field(None, examples=[6505])
     duplicate_records: int | None = Field(None, examples=[0])
     restated_records: int | None = Field(None, examples=[0])
+    deleted_records: int | None = Field(None, examples=[0])
     failed_records: int | None = Field(None, examples=[0])
     waiting_for: str | None = Field(None, description="What it waits for just now", examples=[None])
 
@@ -367,7 +368,7 @@ class Task(BaseModel):
     """A job of any kind, in the words of the former service."""
 
     task_id: str = Field(examples=[EXPORT_ID])
-    kind: Literal["import", "export"] = Field(examples=["export"])
+    kind: Literal["import", "export", "undo", "restore"] = Field(examples=["export"])
     status: TaskState = Field(examples=["completed"])
     progress_percentage: Percent
     records_processed: int | None = Field(examples=[213])
