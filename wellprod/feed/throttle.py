@@ -19,7 +19,7 @@ _SLOW, _WELL = 1.75, 1.25  # times the usual; below two, since a mean that has d
 _MOST_OF_ONE = 3.0  # times the usual that one answer may count, so that no single one slows the reading
 _LEAST_SECONDS = 0.05  # shorter times say more of this machine than of the feed
 _SLOWING = (2.0, 8.0)
-_FIRST_PACE_SECONDS = 0.5
+_PACE_SECONDS = (0.5, 5.0)  # from start to start after a refusal: at first, and at most
 _PACE_KEPT = 0.9
 _SHORTEST_WAIT = 0.0005
 
@@ -54,7 +54,7 @@ class Throttle:
             wait = max(self._held_until - now, self._gap() - since)
             if wait > _SHORTEST_WAIT:
                 return wait
-            if self._last is not None and self._slowing == 1.0:
+            if self._last is not None and self._slowing == 1.0 and self._pace == 0.0:
                 self._gaps.append(min(since, 10 * self._usual_seconds()))
             self._last = now
             return 0.0
@@ -77,7 +77,8 @@ class Throttle:
         with self._lock:
             now = self._clock()
             if now >= self._held_until:  # else it is the answer to a request of the time before the pause
-                self._pace = max(min(2 * self._pace, seconds), min(seconds / 8, _FIRST_PACE_SECONDS))
+                first, most = _PACE_SECONDS
+                self._pace = max(min(2 * self._pace, seconds, most), min(seconds / 8, first))
             self._held_until = max(self._held_until, now + seconds)
 
     @property
