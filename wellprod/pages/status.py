@@ -162,7 +162,7 @@ def _quality(counted: pl.DataFrame) -> str:
         f"<td>{parts.badge(kinds[row['severity']], row['severity'].upper())}</td>"
         f"<td class='wp-figure'>{number(row['marks'])}</td><td class='wp-figure'>{number(row['wells'])}</td>"
         f"<td>{row['first_month']:%Y-%m} to {row['last_month']:%Y-%m}</td>"
-        f"<td class='wp-wrap'>{escape(row['words'].capitalize())}</td></tr>"
+        f"<td>{escape(row['words'].capitalize())}</td></tr>"
         for row in counted.iter_rows(named=True)
     )
     titles = ("Rule", "Kind", "Marks", "Wells", "Months", "What it is")
