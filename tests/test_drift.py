@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from wellprod.errors import FeedDrift
+from wellprod.feed.metadata import EntityType, Property, drift
+from wellprod.feed.profile import find_profile
 from wellprod.ingest import ImportRequest, ImportSummary, start_import
+from wellprod.ingest.drift import Described, check_drift
 from wellprod.jobs import Status
 from wellprod.settings import Settings
 
@@ -119,6 +123,20 @@ def test_a_mapped_property_that_changed_stops_before_the_first_row(
     accepted = feed.imported(now, accept_drift=True)
     assert (accepted.status, accepted.state.restated) == (Status.COMPLETED, 1)
     assert feed.imported(now).status == Status.COMPLETED
+
+
+def test_a_property_that_is_there_under_another_of_its_names_is_no_drift(settings: Settings) -> None:
+    """A profile names several for one column: one of them may go, or be renamed into another; not all of them."""
+    plain = find_profile("woodmac")
+    water = plain.columns["water_production_kbd"].model_copy(update={"property": ("water_production_kbd", "water")})
+    profile = plain.model_copy(update={"columns": {**plain.columns, "water_production_kbd": water}})
+    before, renamed, without_any = (
+        EntityType("Well", tuple(Property(name, "Edm.Double", True) for name in names), ())
+        for names in (["water_production_kbd"], ["water"], [])
+    )
+    check_drift(Described(renamed, drift(before, renamed)), profile)
+    with pytest.raises(FeedDrift, match="water_production_kbd was removed"):
+        check_drift(Described(without_any, drift(before, without_any)), profile)
 
 
 @pytest.mark.parametrize(

@@ -272,6 +272,7 @@ class Workbench(Past):
         since: str | None = None,
         changes: bool = False,
         accept_restatements: bool = False,
+        accept_drift: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ImportSummary:
         """Import a feed or a file, and wait for its end; Kernel > Interrupt stops it, and `resume` goes on.
@@ -294,6 +295,8 @@ class Workbench(Past):
             Read only what may have changed since the last import of this feed.
         accept_restatements
             Whether it may change any share of the months that the store holds; else see `WELLPROD_RESTATED_SHARE`.
+        accept_drift
+            Whether it goes on where the feed removed or retyped a property that the profile reads.
         on_progress
             Told how far it is while it runs.
 
@@ -314,6 +317,7 @@ class Workbench(Past):
             since=since,
             changes=changes,
             accept_restatements=accept_restatements,
+            accept_drift=accept_drift,
         )
         return start_import(asked, self.settings, on_progress=on_progress)
 
@@ -329,6 +333,7 @@ class Workbench(Past):
         since: str | None = None,
         changes: bool = False,
         accept_restatements: bool = False,
+        accept_drift: bool = False,
     ) -> str:
         """Start an import that runs by itself, also when the kernel ends, and give its job id; see `start_import`.
 
@@ -344,6 +349,7 @@ class Workbench(Past):
             since=since,
             changes=changes,
             accept_restatements=accept_restatements,
+            accept_drift=accept_drift,
         )
         return trigger_import(asked, self.settings)
 

@@ -80,6 +80,7 @@ class ODataFeed:
         self.url = url
         self.warnings: list[str] = []
         self.count: int | None = None
+        self.count_moved = False
         self.delta_link: str | None = None
         self._context: str | None = None
         self._settings = settings
@@ -127,8 +128,7 @@ class ODataFeed:
             self._check_ceiling(number)
             answer = self._wire.fetch(link, read) if link else self._first_that_works(self._first_page_url, read)
             self._context = self._context or self._base(answer)
-            if answer.content.count is not None:
-                self.count = answer.content.count
+            self._note_count(answer.content.count)
             try:
                 seen |= {hash(link), hash(answer.url)}
                 self.delta_link = self._link(answer, answer.content.delta_link, f"The delta link of page {number}")
@@ -236,9 +236,13 @@ class ODataFeed:
         else:
             answer = self._first_that_works(lambda: self._window_url(place.skip, order_by), read)
         self._context = self._context or self._base(answer)
-        if answer.content.count is not None:
-            self.count = answer.content.count
+        self._note_count(answer.content.count)
         return answer
+
+    def _note_count(self, count: int | None) -> None:
+        if count is not None:
+            self.count_moved |= self.count not in (None, count)
+            self.count = count
 
     def _check_ceiling(self, page: int) -> None:
         if page > self._settings.feed_pages_max:

@@ -78,20 +78,22 @@ def describe(
 
 
 def check_drift(described: Described, profile: Profile) -> None:
-    """Refuse to read on where what the profile reads was removed or retyped.
+    """Refuse to read on where what the profile reads was removed, under each name that it may have, or retyped.
 
     Raises
     ------
     FeedDrift
         It was; `details` has removed and retyped.
     """
-    removed = [name for name in described.drift.removed if name in profile.properties]
+    left = {each.name for each in described.entity_type.properties} if described.entity_type else set()
+    groups = [names for column in profile.columns.values() for names in column.needs if not left.intersection(names)]
+    removed = [name for name in described.drift.removed if any(name in names for names in groups)]
     mapped = Drift(retyped=tuple(each for each in described.drift.retyped if each[0] in profile.properties))
     if removed or mapped:
         what = [*(f"{name} was removed" for name in removed), *_retyped(mapped)]
         raise FeedDrift(
             f"The feed has changed what profile {profile.name!r} reads: {'; '.join(what)}. Nothing was stored.",
-            next="Correct the profile, ask the feed's operator, or take it as it is with --accept-drift.",
+            next="Correct the profile, ask the feed's operator, or import again as it is with --accept-drift.",
             removed=removed,
             retyped=_retyped(mapped),
         )

@@ -29,13 +29,14 @@ _LEVEL = 3
 class PageKeeper:
     """Keeps the pages of one import, each before it is stored.
 
-    What was kept from the first page of this run on is of pages that were not stored, or are read again, and goes.
+    What was kept from the first page of this run on is of pages that were not stored, or are read again, and goes; so
+    does what was kept before the feed was read again from page one.
     """
 
     def __init__(self, job_id: str, request: ImportRequest, settings: Settings) -> None:
         self.folder = settings.pages_path / job_id
         self._request = request
-        self._has_begun = False
+        self._last = 0
 
     def keep(self, page: Page, profile: str | None, part: str) -> None:
         """Write a page to its file; `part` is that of the state, which says whether it holds changes alone.
@@ -46,8 +47,9 @@ class PageKeeper:
             The disk is full, or the folder may not be written.
         """
         try:
-            if not self._has_begun:
+            if not 0 < self._last < page.number:
                 self._begin(page.number, profile, part)
+            self._last = page.number
             packed = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(self._masked(page))
             _write(self.folder / f"{page.number:06}.json.zst", packed)
         except OSError as error:
@@ -67,7 +69,6 @@ class PageKeeper:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         told |= {"part": part, "profile": profile, "kept_at": when}
         _write(self.folder / _SOURCE, orjson.dumps(told, option=_INDENTED))
-        self._has_begun = True
 
     def _masked(self, page: Page) -> bytes:
         """Give the body with the secrets of its links masked; all else is as it came."""
@@ -172,7 +173,7 @@ def _write(path: Path, content: bytes) -> None:
 def _with_link(body: bytes, link: str, masked: str) -> bytes:
     """Give a body with one link in the place of another, however it is written there."""
     text = orjson.dumps(link)[1:-1]
-    for written in (text, text.replace(b"/", b"\\/")):
+    for written in (text, text.replace(b"/", b"\\/"), text.replace(b"&", b"\\u0026")):
         if written in body:
             return body.replace(written, orjson.dumps(masked)[1:-1])
     return orjson.dumps(_with_text(orjson.loads(body), link, masked))

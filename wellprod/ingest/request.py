@@ -118,11 +118,17 @@ class ImportRequest:
 
     @property
     def feed(self) -> str:
-        """What tells this feed from others: a file by its path, an address by host and path."""
+        """What tells this feed from others: a file's path; an address's host, path and options, secrets hidden."""
         if self.is_file:
             return str(_expanded(self.source).resolve())
-        parts = urlsplit(self.source)
-        return f"{(parts.hostname or '').lower()}{parts.path.rstrip('/')}"
+        parts = urlsplit(mask_secrets(self.source))
+        return f"{(parts.hostname or '').lower()}{parts.path.rstrip('/')}{'?' if parts.query else ''}{parts.query}"
+
+    @property
+    def profile_told(self) -> str | None:
+        """What `find_profile` finds the profile by from any folder: its name, or the whole path of its file."""
+        is_path = self.profile is not None and self.profile.endswith(".toml")
+        return str(_expanded(self.profile or "").resolve()) if is_path else self.profile
 
     @property
     def is_part(self) -> bool:
@@ -138,10 +144,7 @@ class ImportRequest:
     def as_parameters(self) -> dict[str, Any]:
         """Give it as a job row keeps it: a file by its whole path, an address without its secrets."""
         source = str(_expanded(self.source).resolve()) if self.is_file else mask_secrets(self.source)
-        profile = self.profile
-        if profile and profile.endswith(".toml"):
-            profile = str(_expanded(profile).resolve())
-        return {**asdict(self), "source": source, "profile": profile}
+        return {**asdict(self), "source": source, "profile": self.profile_told}
 
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any], settings: Settings) -> ImportRequest:

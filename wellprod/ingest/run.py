@@ -5,34 +5,32 @@ from __future__ import annotations
 import signal as signals
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
 from typing import Any
 
 import polars as pl
 import structlog
 
 from wellprod.ahead import ReadAhead, Waiting
-from wellprod.errors import ImportFailed, JobError, TooManyRestatements, WellprodError, mask_secrets_of
-from wellprod.feed.clean import Cleaned
+from wellprod.errors import FeedDrift, ImportFailed, JobError, TooManyRestatements, WellprodError
 from wellprod.feed.page import FailedPage, Page, Place
-from wellprod.feed.profile import Profile
 from wellprod.ingest.changes import part_to_read
 from wellprod.ingest.drift import known_type
-from wellprod.ingest.guard import check_restatements
+from wellprod.ingest.group import CleanPage, Group, GroupStore
 from wellprod.ingest.kept import PageKeeper
-from wellprod.ingest.mapping import cleaned, last_removed, with_raw_rows
+from wellprod.ingest.mapping import cleaned
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.source import Source, first_place
 from wellprod.ingest.state import ImportState, saved_state
 from wellprod.ingest.summary import ImportSummary, Progress, progress_of
+from wellprod.ingest.undo import check_not_undone
 from wellprod.ingest.uploads import forget_imported
 from wellprod.jobs import Job, Ledger, Status, peak_memory_mb
 from wellprod.log import get_logger
 from wellprod.settings import Settings
-from wellprod.store import FigureBasis, ImportNote, Store, Writing
+from wellprod.store import Store
 from wellprod.text import duration
 
 _TICK_SECONDS = 0.2
@@ -72,51 +70,6 @@ def run_import(
         return _Import(job, request, settings, on_progress or (lambda _: None), stop or StopRequest()).run()
 
 
-@dataclass(frozen=True, slots=True)
-class _CleanPage:
-    """A page, without its text columns, and the records and rejects that they gave in so many seconds."""
-
-    page: Page
-    cleaned: Cleaned
-    seconds: float
-
-    @property
-    def rows(self) -> int:
-        return self.cleaned.records.height + self.cleaned.rejects.height
-
-
-@dataclass(slots=True)
-class _Group:
-    """Pages that become one transaction."""
-
-    pages: list[_CleanPage] = field(default_factory=list)
-    failed: list[FailedPage] = field(default_factory=list)
-    rows: int = 0
-    began: float = field(default_factory=time.monotonic)
-
-    def add(self, page: _CleanPage | FailedPage) -> None:
-        if isinstance(page, FailedPage):
-            self.failed.append(page)
-        else:
-            self.pages.append(page)
-            self.rows += page.rows
-
-    @property
-    def is_at_end(self) -> bool:
-        """Whether it has the last page of the feed."""
-        return any(page.page.next is None for page in self.pages)
-
-    @property
-    def numbers(self) -> list[int]:
-        return sorted([*(page.page.number for page in self.pages), *(page.number for page in self.failed)])
-
-    @property
-    def next(self) -> Place | None:
-        places = [*(page.page.next for page in self.pages), *(page.next for page in self.failed)]
-        known = [place for place in places if place is not None]
-        return max(known, key=lambda place: place.page) if known else None
-
-
 class _Import:
     def __init__(
         self,
@@ -138,7 +91,7 @@ class _Import:
         self.state = ImportState()
         self.before_run = ImportState()
         self.source = Source(request, self.settings, self._wait_for)
-        self.noted_sources: set[str] = set()
+        self.groups = GroupStore(job, request, self.settings, self.store, self.source, self._measure)
         self.keeper = PageKeeper(job.job_id, request, settings) if settings.keep_pages else None
         self.waiting_for: str | None = None
         self.last_report = self.last_asked = 0.0
@@ -151,13 +104,13 @@ class _Import:
         status, error = Status.FAILED, None
         try:
             self._load_state()
-            is_whole = self.state.is_complete or self._read_all()
-            status = Status.COMPLETED if is_whole else Status.CANCELLED
+            is_at_end = self.state.is_complete or self._read_all()
+            status = Status.COMPLETED if is_at_end else Status.CANCELLED
         except WellprodError as failure:
             for warning in self.source.warnings:
                 self.state.warn(warning)
             told = failure.as_dict()
-            if not isinstance(failure, TooManyRestatements):  # which tells itself how to go on
+            if not isinstance(failure, TooManyRestatements | FeedDrift):  # which tell themselves how to go on
                 told["next"] = f"{failure.next} {self._how_to_go_on()}".strip()
             at_page = not (self.state.is_complete or isinstance(failure, ImportFailed))
             error = {**told, "failed_page": self.state.place.page} if at_page else told
@@ -190,6 +143,7 @@ class _Import:
         return summary
 
     def _load_state(self) -> None:
+        check_not_undone(self.job.job_id, self.settings)
         saved = saved_state(self.store, self.job.job_id)
         self.state = saved or self._fresh_state()
         self.before_run = replace(self.state)
@@ -225,8 +179,8 @@ class _Import:
     def _wait_for(self, text: str) -> None:
         self.waiting_for = text
 
-    def _store_pages(self, pages: ReadAhead[_CleanPage | FailedPage]) -> bool:
-        group = _Group()
+    def _store_pages(self, pages: ReadAhead[CleanPage | FailedPage]) -> bool:
+        group = Group()
         try:
             while not self._is_stopped():
                 self._check_time()
@@ -251,13 +205,13 @@ class _Import:
         self._commit(group)
         return False
 
-    def _is_due(self, group: _Group) -> bool:
+    def _is_due(self, group: Group) -> bool:
         if group.is_at_end:  # it is stored as the last one, so that nothing is read again if that is refused
             return False
         is_old = time.monotonic() - group.began > self.settings.group_seconds
         return group.rows >= self.settings.group_records or is_old
 
-    def _read_enough(self, group: _Group) -> bool:
+    def _read_enough(self, group: Group) -> bool:
         most, first, read = self.request.max_pages, self.request.start_page, group.numbers
         return most is not None and bool(read) and read[-1] - first + 1 >= most
 
@@ -283,7 +237,7 @@ class _Import:
 
     # What becomes of them
 
-    def _clean_pages(self) -> Iterator[_CleanPage | FailedPage]:
+    def _clean_pages(self) -> Iterator[CleanPage | FailedPage]:
         """Yield the pages with what they give; this runs in the thread that reads ahead."""
         for page in self.source.pages(self.state):
             if isinstance(page, FailedPage):
@@ -294,7 +248,7 @@ class _Import:
                     self.keeper.keep(page, self.source.profile_name, self.source.part)
                 yield self._clean_page(page)
 
-    def _clean_page(self, page: Page) -> _CleanPage:
+    def _clean_page(self, page: Page) -> CleanPage:
         began = time.monotonic()
         found = cleaned(page, self.source.profile, self.settings)
         seconds = time.monotonic() - began
@@ -308,20 +262,20 @@ class _Import:
             clean_seconds=round(seconds, 3),
         )
         emptied = replace(page, content=replace(page.content, rows=pl.DataFrame()))
-        return _CleanPage(emptied, found, seconds)
+        return CleanPage(emptied, found, seconds)
 
-    def _commit(self, group: _Group, *, is_last: bool = False) -> _Group:
+    def _commit(self, group: Group, *, is_last: bool = False) -> Group:
         """Store a group whole; give an empty one."""
         if group.pages or group.failed or is_last:
             # In a thread of its own, since a signal breaks off the query of the main thread.
             before = self.state
-            self.state = self.storer.submit(self._stored, group, is_last=is_last).result()
+            self.state = self.storer.submit(self.groups.stored, before, group, is_last=is_last).result()
             self._report(force=True)
             if group.numbers:
                 self._log_group(group, before)
-        return _Group()
+        return Group()
 
-    def _log_group(self, group: _Group, before: ImportState) -> None:
+    def _log_group(self, group: Group, before: ImportState) -> None:
         self.log.info(
             "group_stored",
             first_page=group.numbers[0],
@@ -331,134 +285,6 @@ class _Import:
             clean_seconds=round(sum(page.seconds for page in group.pages), 3),
             store_seconds=round(self.state.database_seconds - before.database_seconds, 3),
         )
-
-    def _stored(self, group: _Group, *, is_last: bool) -> ImportState:
-        """Store a group, with where to read on, in one transaction; give the state that it leads to."""
-        state = self._counted(group)
-        records = [page.cleaned.records for page in group.pages if not page.cleaned.records.is_empty()]
-        rejects = pl.concat([page.cleaned.rejects for page in group.pages]) if group.pages else pl.DataFrame()
-        began = time.monotonic()
-        removed = pl.concat([page.cleaned.removed for page in group.pages]) if group.pages else pl.DataFrame()
-        with self.store.write() as writing:
-            if self.source.profile and records:
-                in_one_field = self.source.profile.well_in_one_field
-                given = pl.concat(records)
-                merged = writing.merge(given, job_id=self.job.job_id, well_in_one_field=in_one_field)
-                state.new += merged.new
-                state.duplicate += merged.duplicate
-                state.restated += merged.restated
-                state.compared += merged.compared
-                state.changed += merged.changed
-                self._note_basis(writing, self.source.profile, given["data_source"].unique())
-                rejects = pl.concat([rejects, merged.rejects])
-            if not removed.is_empty():
-                state.deleted += writing.end_removed(last_removed(removed, records), job_id=self.job.job_id)
-            self._guard(writing, state)
-            if not rejects.is_empty():
-                pages = [page.page for page in group.pages]
-                writing.keep_rejects(with_raw_rows(rejects, pages), job_id=self.job.job_id)
-                state.add_rejects(rejects["reason"])
-            if is_last:
-                self._conclude(state)
-                self._end_unmet(writing, state)
-                self._guard(writing, state)
-                writing.forget_confirmed(self.job.job_id)
-            writing.note_import(self._note(state), job_id=self.job.job_id)
-            self._measure(state)
-            writing.save_cursor(self.job.job_id, state.to_text())
-        state.database_seconds += time.monotonic() - began
-        return state
-
-    def _guard(self, writing: Writing, state: ImportState) -> None:
-        if not self.request.accept_restatements:
-            # A delta link leaves out what has not changed, so it is compared with all that there is.
-            is_delta = state.part == "delta" and state.profile is not None
-            check_restatements(
-                self.job.job_id,
-                compared=writing.records_of(state.profile or "") if is_delta else state.compared,
-                changed=state.changed,
-                deleted=state.deleted,
-                allowed=self.settings.restated_share,
-            )
-
-    def _end_unmet(self, writing: Writing, state: ImportState) -> None:
-        """Delete what the feed no longer has, where all it has was read and each row of it became a record."""
-        if self._note(state).is_whole and state.total and not state.failed:
-            began = datetime.fromtimestamp(self.job.created_at, UTC).replace(tzinfo=None)
-            state.deleted = writing.end_unmet(self.request.feed, job_id=self.job.job_id, began=began)
-
-    def _note_basis(self, writing: Writing, profile: Profile, data_sources: Iterable[str]) -> None:
-        """Keep what the profile says of the figures, once in a run for each data source."""
-        told = set(data_sources) - self.noted_sources
-        basis = FigureBasis(
-            profile.name, profile.figures, profile.liquids_include_oil, profile.liquids_include_condensate
-        )
-        writing.note_sources(basis, told, job_id=self.job.job_id)
-        self.noted_sources |= told
-
-    def _note(self, state: ImportState) -> ImportNote:
-        link = self.source.delta_link if state.is_complete and not self.request.is_part else None
-        return ImportNote(
-            self.request.feed,
-            state.profile,
-            state.entity_type,
-            mask_secrets_of(self.request.source, link) if link else None,
-            is_whole=state.read_all and not self.request.is_part,
-            is_complete=state.is_complete,
-        )
-
-    def _counted(self, group: _Group) -> ImportState:
-        """Give the state as it will be when the group is stored, but for what the merge decides."""
-        state = ImportState.from_text(self.state.to_text())
-        if self.source.is_restarted:
-            state.pass_records, self.source.is_restarted = 0, False
-        for page in group.pages:
-            state.pages += 1
-            state.total += page.rows
-            state.pass_records += page.rows
-            state.request_seconds += page.page.seconds
-            state.add_findings(page.cleaned.findings)
-        for failed in group.failed:
-            state.failed_pages += 1
-            size = self.request.page_size
-            first, last = failed.skip // size + 1, (failed.next.skip - 1) // size + 1
-            start = f"--paging skip --page-size {size} --start-page {first} --max-pages {last - first + 1}"
-            state.add_error(
-                {"page": failed.number, **failed.error.as_dict(), "next": f"Import this page again: {start}"}
-            )
-        self._note_source(state)
-        if group.next:
-            state.place = replace(group.next, link=mask_secrets_of(self.request.source, group.next.link or "") or None)
-        return state
-
-    def _note_source(self, state: ImportState) -> None:
-        """Take over what the source has found out so far."""
-        if self.source.count is not None:
-            state.expected_records = self.source.count
-        for warning in self.source.warnings:
-            state.warn(warning)
-        if self.source.described:
-            state.schema = self.source.described.as_dict()
-            state.entity_type = self.source.described.as_text()
-        state.part = self.source.part
-        state.profile = self.source.profile_name
-        state.file_mark = self.source.file_mark
-        if self.keeper:
-            state.kept_pages = f"pages/{self.job.job_id}"
-
-    def _conclude(self, state: ImportState) -> None:
-        """Note that all was read, and what is missing."""
-        if self.request.max_pages is not None or self.request.start_page > 1 or state.part == "delta":
-            state.expected_records = None
-        elif state.missing_records():
-            state.warn(
-                f"The feed counted {state.expected_records:,} records and gave {state.pass_records:,}:"
-                f" {state.missing_records():,} are missing. Import again later, or ask its operator."
-            )
-        if state.total == 0:
-            state.warn("The feed has no records.")
-        state.is_complete = True
-        state.place = Place(state.place.page)
 
     def _measure(self, state: ImportState) -> None:
         state.elapsed_seconds = self.before_run.elapsed_seconds + time.monotonic() - self.began

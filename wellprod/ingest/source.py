@@ -41,8 +41,6 @@ class Source:
     ----------
     profile
         The feed's profile, once it is known.
-    is_restarted
-        Whether the feed is read again from page one instead of from where the import stopped.
     part
         What is read of the feed; see `ImportState`.
     known_type
@@ -53,7 +51,6 @@ class Source:
 
     def __init__(self, request: ImportRequest, settings: Settings, notify: Callable[[str], None]) -> None:
         self._warnings: list[str] = []
-        self.is_restarted = False
         self._request = request
         self._settings = settings
         self._notify = notify
@@ -70,12 +67,17 @@ class Source:
     @property
     def profile_name(self) -> str | None:
         """What the profile is called, so that it is found again."""
-        return self._request.profile or (self.profile.name if self.profile else None)
+        return self._request.profile_told or (self.profile.name if self.profile else None)
 
     @property
     def count(self) -> int | None:
         """How many records the feed says there are."""
         return self._feed.count if self._feed else None
+
+    @property
+    def count_moved(self) -> bool:
+        """Whether the feed has said one number of records and then another."""
+        return self._feed is not None and self._feed.count_moved
 
     @property
     def warnings(self) -> list[str]:
@@ -152,7 +154,7 @@ class Source:
             self._settings,
             entity_sets=[profile.entity_set for profile in known],
             filter=self.profile.since_filter(since) if self.profile and since else None,
-            track_changes=self._request.paging == "server" and not self._request.is_part,
+            track_changes=self._request.paging == "server" and since is None and not self._request.is_part,
             notify=self._notify,
         )
 
@@ -174,7 +176,7 @@ class Source:
             if place.link is None or status not in _LINK_GONE or (given and not self._is_delta_gone(status)):
                 raise
             what = "delta" if self.part == "delta" else "next"
-            self.part = "all"
+            self.part = "all" if self.part == "delta" else self.part  # a window is filtered from its first page on too
             yield from pages(self._from_page_one(f"The saved {what} link has expired"))
 
     def _is_delta_gone(self, status: int) -> bool:
@@ -182,7 +184,6 @@ class Source:
 
     def _from_page_one(self, reason: str) -> Place:
         self._warnings.append(f"{reason}; all is read again from page one, and what is stored counts as duplicate.")
-        self.is_restarted = True
         return first_place(self._request)
 
     # Which profile

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from wellprod.errors import BusinessRuleViolation, StoreError, UsageError
+from wellprod.errors import StoreError, UsageError
 from wellprod.feed.clean import check_rules
 from wellprod.feed.profile import find_profile
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.run import run_import
 from wellprod.ingest.state import ImportState, saved_state
 from wellprod.ingest.summary import ImportSummary
-from wellprod.ingest.undo import undone_by
+from wellprod.ingest.undo import check_not_undone
 from wellprod.jobs import Job, Ledger, Status, start_in_background
 from wellprod.settings import Settings
 from wellprod.store import Store
@@ -96,16 +96,8 @@ def _claimed(job_id: str, settings: Settings, status: Status, accept_restatement
         raise UsageError(f"The job {job_id} is no import but a job of the kind {job.kind}.", next="Start it again.")
     accepted = {"accept_restatements": True} if accept_restatements else {}
     request = ImportRequest.from_parameters({**job.parameters, **accepted}, settings)
-    undone = None
     with suppress(StoreError):  # the import itself tells it, as its end
-        undone = undone_by(job.job_id, settings)
-    if undone:
-        raise BusinessRuleViolation(
-            f"The import {job.job_id} was undone by the job {undone}, and cannot go on.",
-            next="Import again.",
-            rule="NOT_UNDONE",
-            job_id=job.job_id,
-        )
+        check_not_undone(job.job_id, settings)
     return request, ledger.claim(job.job_id, status=status, parameters=accepted)
 
 

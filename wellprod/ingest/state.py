@@ -22,9 +22,9 @@ class ImportState:
     total = processed + failed records; processed = new + duplicate + restated. `part` is what is read of the feed:
     ``all``, a ``window`` from `first_month` on, or the changes that a ``delta`` link tells; `part_told` says it in
     words. `schema` is what `$metadata` said: hash, added, removed, retyped and unmapped properties; `entity_type` is
-    that as the store keeps it.
-    `compared` counts the records met that
-    the store held before, `changed` those of them that were restated, `deleted` those that the feed no longer has.
+    that as the store keeps it. `is_steady` says that the feed's own count stayed what it was at the first page.
+    `compared` counts the records met that the store held before, `changed` those of them that were restated, `deleted`
+    those that the feed no longer has.
     """
 
     place: Place = field(default_factory=Place)
@@ -34,6 +34,7 @@ class ImportState:
     profile: str | None = None
     is_complete: bool = False
     expected_records: int | None = None
+    is_steady: bool = True
     pass_records: int = 0
     pages: int = 0
     failed_pages: int = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from wellprod.errors import BusinessRuleViolation, UsageError, WellprodError
 from wellprod.feed.profile import find_profile
+from wellprod.ingest.state import saved_state
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.settings import Settings
 from wellprod.store import Store, Undone
@@ -109,6 +110,23 @@ def undone_by(job_id: str, settings: Settings) -> str | None:
         return notes.undone_by(reading, job_id)
 
 
+def check_not_undone(job_id: str, settings: Settings) -> None:
+    """Refuse to go on with an import that was taken back.
+
+    Raises
+    ------
+    BusinessRuleViolation
+        It was; `details` has rule and job_id.
+    """
+    if by := undone_by(job_id, settings):
+        raise BusinessRuleViolation(
+            f"The import {job_id} was undone by the job {by}, and cannot go on.",
+            next="Import again.",
+            rule="NOT_UNDONE",
+            job_id=job_id,
+        )
+
+
 def _undo(
     job: Job, undoes: Job, settings: Settings, ledger: Ledger, *, in_one_field: bool, on_progress: Watch | None
 ) -> UndoSummary:
@@ -137,6 +155,9 @@ def _undo(
 
 
 def _is_well_in_one_field(job: Job, settings: Settings) -> bool:
-    with Store(settings.store_path, settings.store_wait_seconds).read() as reading:
-        name = notes.profile_of(reading, job.job_id) or (job.summary or {}).get("profile")
-    return bool(name) and find_profile(str(name), settings.profiles_path).well_in_one_field
+    store = Store(settings.store_path, settings.store_wait_seconds)
+    with store.read() as reading:
+        name = notes.profile_of(reading, job.job_id)
+    if name is None and (state := saved_state(store, job.job_id)):  # of a version that kept no notes
+        name = state.profile
+    return bool(name) and find_profile(name or "", settings.profiles_path).well_in_one_field

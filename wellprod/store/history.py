@@ -67,20 +67,33 @@ def end_unmet(connection: duckdb.DuckDBPyConnection, job_id: str, feed: str, *, 
     return ended
 
 
-def end_removed(connection: duckdb.DuckDBPyConnection, keys: pl.DataFrame, *, job_id: str, now: datetime) -> int:
+def end_removed(
+    connection: duckdb.DuckDBPyConnection,
+    keys: pl.DataFrame,
+    *,
+    job_id: str,
+    feed: str | None,
+    profile: str,
+    now: datetime,
+) -> int:
     """End as deleted the records that the source says it no longer has, and give how many of them there were.
 
     Parameters
     ----------
     keys
-        data_source, field_code, well_code, production_period; where data_source is null, it may be any.
+        data_source, field_code, well_code, production_period; where data_source is null, it may be any that imports of
+        the feed brought or, where that is not known, that the profile filled.
     """
-    connection.register("removed", keys)
+    of_feed = "(job_id = $job::UUID OR job_id IN (SELECT job_id FROM imports WHERE feed = $feed))"
+    brought = f"FROM production WHERE {of_feed} UNION SELECT data_source FROM data_sources WHERE {of_feed}"
+    filled = "FROM data_sources WHERE profile = $profile"
+    told = {"feed": feed, "job": job_id} if feed else {"profile": profile}
+    sources = connection.execute(f"SELECT data_source {brought if feed else filled}", told).pl()
+    untold = keys.filter(pl.col("data_source").is_null()).drop("data_source").join(sources, how="cross")
+    connection.register("removed", pl.concat([keys.drop_nulls("data_source"), untold.select(keys.columns)]))
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE ended AS SELECT production.rowid AS place FROM production SEMI JOIN removed"
-        " ON removed.field_code = production.field_code AND removed.well_code = production.well_code"
-        " AND removed.production_period = production.production_period"
-        " AND coalesce(removed.data_source = production.data_source, TRUE)"
+        "CREATE OR REPLACE TEMP TABLE ended AS SELECT production.rowid AS place FROM production"
+        f" SEMI JOIN removed USING ({_KEY})"
     )
     connection.unregister("removed")
     return _end(connection, "deleted", by=job_id, now=now)

@@ -53,3 +53,9 @@ def last_note(reading: Reading, feed: str, condition: str = "is_complete") -> tu
         [feed],
     ).fetchone()
     return (ImportNote(*row[:-1]), row[-1]) if row else None
+
+
+def note_since_undo(reading: Reading, feed: str, condition: str = "is_complete") -> tuple[ImportNote, datetime] | None:
+    """Give it as `last_note`, if no import was undone since: with that went what this one may have met unchanged."""
+    undone_at = "coalesce((SELECT max(undone_at) FROM undone_imports), '-infinity'::TIMESTAMP)"
+    return last_note(reading, feed, f"{condition} AND noted_at > {undone_at}")

@@ -206,9 +206,9 @@ class Writing:
         row = self.connection.execute(query, [profile]).fetchone()
         return int(row[0]) if row else 0
 
-    def end_removed(self, keys: pl.DataFrame, *, job_id: str) -> int:
+    def end_removed(self, keys: pl.DataFrame, *, job_id: str, feed: str | None, profile: str) -> int:
         """End what the source says it no longer has; see `store.history.end_removed`."""
-        return end_removed(self.connection, keys, job_id=job_id, now=self.now)
+        return end_removed(self.connection, keys, job_id=job_id, feed=feed, profile=profile, now=self.now)
 
     def keep_rejects(self, rejects: pl.DataFrame, *, job_id: str) -> None:
         """Keep rows that could not be stored: columns page, row_number, reason, raw_row."""
@@ -230,6 +230,10 @@ class Writing:
     def note_import(self, note: ImportNote, *, job_id: str) -> None:
         """Keep what there is to know of an import beside its records."""
         write_note(self.connection, job_id, note, self.now)
+
+    def undone_since(self, moment: datetime) -> bool:
+        """Tell whether an import was undone after a moment (UTC)."""
+        return self.connection.execute("FROM undone_imports WHERE undone_at > ?", [moment]).fetchone() is not None
 
     def end_unmet(self, feed: str, *, job_id: str, began: datetime) -> int:
         """End the records that a whole load of a feed did not meet; see `store.history.end_unmet`."""

@@ -98,6 +98,7 @@ _ROUTES = [
         (r"; or give the path of a \.toml file", ""),
         (r"Choose one with --profile", "Set WELLPROD_FEED_PROFILE where the server starts"),
         (r"--page-size", "page_size"),
+        (r"--accept-drift", "accept_drift=true"),
     )
 ]
 

@@ -80,10 +80,13 @@ async def _asked(
         bool, Query(description="Read only what may have changed since the last import", examples=[False])
     ] = False,
     accept_restatements: Accepting = False,
+    accept_drift: Annotated[
+        bool, Query(description="Go on though the feed changed what the profile reads", examples=[False])
+    ] = False,
 ) -> ImportRequest:
     """Give the import of the configured feed or file."""
-    given = {"page_size": page_size, "max_pages": max_pages, "start_page": start_page}
-    return _configured(desk, **given, changes=changes, accept_restatements=accept_restatements)
+    given = {"page_size": page_size, "max_pages": max_pages, "start_page": start_page, "changes": changes}
+    return _configured(desk, **given, accept_restatements=accept_restatements, accept_drift=accept_drift)
 
 
 def _configured(desk: Desk, **given: Any) -> ImportRequest:
