@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from wellprod.errors import BusinessRuleViolation
 from wellprod.feed.profile import find_profile
-from wellprod.ingest import ImportRequest, resume_import, start_import, undo_import
+from wellprod.ingest import ImportRequest, StopRequest, resume_import, start_import, undo_import
 from wellprod.ingest.run import run_import
 from wellprod.jobs import Ledger, Status
 from wellprod.settings import Settings, load_settings
@@ -217,3 +219,40 @@ def test_an_undone_import_does_not_run(settings: Settings) -> None:
         summary = run_import(job, ImportRequest(feed.url), settings)
     assert summary.error and summary.error["rule"] == "NOT_UNDONE"
     assert stored(settings, "well_code").is_empty()
+
+
+def test_a_wish_to_stop_that_comes_with_the_last_page_finds_nothing_to_leave(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The import is whole; a further run would have to read that page again, and count its records twice."""
+    monkeypatch.setattr("wellprod.ingest.run._TICK_SECONDS", 60.0)
+    stop, is_stored = StopRequest(), threading.Event()
+
+    def answer(asked: Asked) -> Reply:
+        if "p" not in asked.options:
+            return Reply({"value": [record(1)], "@odata.nextLink": "Wells?p=2"})
+        is_stored.wait(60)
+        stop.ask()
+        return Reply({"value": [record(2)]})
+
+    with scripted_feed(answer) as (url, _):
+        one_by_one = tuned(settings, group_records=1)
+        watching = {"stop": stop, "on_progress": lambda _: is_stored.set()}
+        summary = start_import(ImportRequest(f"{url}/Wells"), one_by_one, **watching)
+        again = resume_import(summary.job_id, settings)
+    assert (summary.status, again.state.total) == (Status.COMPLETED, 2)
+
+
+def test_an_undo_takes_back_what_was_said_of_the_figures(settings: Settings, tmp_path: Path) -> None:
+    """An import by a wrong profile changes no record, but what its liquids are said to be; that too comes back."""
+    text = (Path(find_profile.__globals__["__file__"]).parent / "profiles" / "woodmac.toml").read_text()
+    wrong = "liquids_include_condensate = true\n" + text.replace('name = "woodmac"', 'name = "wrong"')
+    (tmp_path / "wrong.toml").write_text(wrong.replace("\nliquids_include_condensate = true", ""))
+    (tmp_path / "wells.json").write_text(json.dumps({"value": [record(1)]}))
+    request = ImportRequest(str(tmp_path / "wells.json"))
+    first = start_import(request, settings)
+    second = start_import(replace(request, profile=str(tmp_path / "wrong.toml")), settings)
+    told = "profile, job_id::VARCHAR"
+    assert stored(settings, told, "data_sources").rows() == [("wrong", second.job_id)]
+    undo_import(second.job_id, settings)
+    assert stored(settings, told, "data_sources").rows() == [("woodmac", first.job_id)]

@@ -14,13 +14,13 @@ from wellprod.feed.clean import Cleaned
 from wellprod.feed.page import FailedPage, Page, Place
 from wellprod.feed.profile import Profile
 from wellprod.ingest.guard import check_restatements
-from wellprod.ingest.mapping import last_removed, with_raw_rows
+from wellprod.ingest.mapping import basis_of, last_removed, with_raw_rows
 from wellprod.ingest.request import ImportRequest
 from wellprod.ingest.source import Source
 from wellprod.ingest.state import ImportState
 from wellprod.jobs import Job
 from wellprod.settings import Settings
-from wellprod.store import FigureBasis, ImportNote, Store, Writing
+from wellprod.store import ImportNote, Store, Writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +156,7 @@ class GroupStore:
     def _note_basis(self, writing: Writing, profile: Profile, data_sources: Iterable[str]) -> None:
         """Keep what the profile says of the figures, once in a run for each data source."""
         told = set(data_sources) - self._noted_sources
-        basis = FigureBasis(
-            profile.name, profile.figures, profile.liquids_include_oil, profile.liquids_include_condensate
-        )
-        writing.note_sources(basis, told, job_id=self._job.job_id)
+        writing.note_sources(basis_of(profile), told, job_id=self._job.job_id)
         self._noted_sources |= told
 
     def _note(self, writing: Writing, state: ImportState) -> ImportNote:

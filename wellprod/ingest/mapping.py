@@ -14,6 +14,7 @@ from wellprod.feed.page import Page
 from wellprod.feed.profile import Profile
 from wellprod.schema import KEY
 from wellprod.settings import Settings
+from wellprod.store import FigureBasis
 
 
 def cleaned(page: Page, profile: Profile | None, settings: Settings) -> Cleaned:
@@ -29,6 +30,11 @@ def cleaned(page: Page, profile: Profile | None, settings: Settings) -> Cleaned:
     found = clean(rows.filter(entry.is_null()), profile, reject_rules=settings.reject_rules, today=today)
     gone = clean(rows.filter(entry == REMOVED), profile, today=today)
     return replace(found, rejects=pl.concat([found.rejects, _unknown(gone)]), removed=_keys(gone, rows, profile))
+
+
+def basis_of(profile: Profile) -> FigureBasis:
+    """Give what a profile says of the figures of its records."""
+    return FigureBasis(profile.name, profile.figures, profile.liquids_include_oil, profile.liquids_include_condensate)
 
 
 def _unknown(gone: Cleaned) -> pl.DataFrame:

@@ -182,8 +182,9 @@ class _Import:
     def _store_pages(self, pages: ReadAhead[CleanPage | FailedPage]) -> bool:
         group = Group()
         try:
-            while not self._is_stopped():
-                self._check_time()
+            while group.is_at_end or not self._is_stopped():
+                if not group.is_at_end:  # else nothing is waited for any more
+                    self._check_time()
                 if self._is_due(group):
                     group = self._commit(group)
                 try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from wellprod.errors import BusinessRuleViolation, UsageError, WellprodError
+from wellprod.errors import BusinessRuleViolation, ProfileError, UsageError, WellprodError
 from wellprod.feed.profile import find_profile
+from wellprod.ingest.mapping import basis_of
 from wellprod.ingest.state import saved_state
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.settings import Settings
@@ -137,6 +139,10 @@ def _undo(
             records = writing.undo(
                 undoes.job_id, undone_by=job.job_id, well_in_one_field=in_one_field, on_progress=on_progress
             )
+            for source, name, by in writing.sources_told_by(undoes.job_id):
+                with suppress(ProfileError):  # it is gone; what was said last stays
+                    basis = basis_of(find_profile(name, settings.profiles_path))
+                    writing.note_sources(basis, [source], job_id=by)
     except WellprodError as failure:
         ledger.finish(job.job_id, Status.FAILED, error=failure.as_dict())
         raise

@@ -227,6 +227,19 @@ class Writing:
             row = [source, *astuple(basis), job_id, self.now]
             self.connection.execute("INSERT INTO data_sources VALUES (?, ?, ?, ?, ?, ?::UUID, ?)", row)
 
+    def sources_told_by(self, job_id: str) -> list[tuple[str, str, str]]:
+        """Give the data sources whose figures an import told of last, and the newest other import with records of each.
+
+        These are data source, profile and job id, where that import kept its profile.
+        """
+        return self.connection.execute(
+            "SELECT data_source, arg_max(profile, noted_at), arg_max(job_id, noted_at)::VARCHAR FROM imports"
+            " JOIN (SELECT DISTINCT data_source, job_id FROM production WHERE data_source IN"
+            " (SELECT data_source FROM data_sources WHERE job_id = $job::UUID)) USING (job_id)"
+            " WHERE profile IS NOT NULL AND job_id <> $job::UUID GROUP BY data_source",
+            {"job": job_id},
+        ).fetchall()
+
     def note_import(self, note: ImportNote, *, job_id: str) -> None:
         """Keep what there is to know of an import beside its records."""
         write_note(self.connection, job_id, note, self.now)
