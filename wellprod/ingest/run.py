@@ -15,7 +15,7 @@ import polars as pl
 import structlog
 
 from wellprod.ahead import ReadAhead, Waiting
-from wellprod.errors import ImportFailed, JobError, TooManyRestatements, WellprodError, mask_secrets_of
+from wellprod.errors import FeedDrift, ImportFailed, JobError, TooManyRestatements, WellprodError, mask_secrets_of
 from wellprod.feed.clean import Cleaned
 from wellprod.feed.page import FailedPage, Page, Place
 from wellprod.feed.profile import Profile
@@ -157,7 +157,10 @@ class _Import:
             for warning in self.source.warnings:
                 self.state.warn(warning)
             told = failure.as_dict()
-            if not isinstance(failure, TooManyRestatements):  # which tells itself how to go on
+            if isinstance(failure, FeedDrift):
+                accept = f"wellprod jobs resume {self.job.job_id} --accept-drift"
+                told["next"] = f"{failure.next} To take the feed as it is, go on with: {accept}"
+            elif not isinstance(failure, TooManyRestatements):  # which tells itself how to go on
                 told["next"] = f"{failure.next} {self._how_to_go_on()}".strip()
             at_page = not (self.state.is_complete or isinstance(failure, ImportFailed))
             error = {**told, "failed_page": self.state.place.page} if at_page else told
