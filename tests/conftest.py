@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import traceback
+from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
 from contextvars import copy_context
 from io import StringIO
@@ -33,6 +34,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if sys.dont_write_bytecode:
         sys.dont_write_bytecode, sys.pycache_prefix = False, str(config.rootpath / ".pytest_cache" / "bytecode")
         os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker is left with one of them at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(autouse=True)

@@ -144,12 +144,18 @@ def api(start_api: StartApi, tmp_path_factory: pytest.TempPathFactory) -> Api:
 
 
 @pytest.mark.slow
-def test_the_server_does_what_the_schema_says(api: Api) -> None:
+@pytest.mark.parametrize(
+    "phases",
+    ["examples,fuzzing", pytest.param("examples,coverage,fuzzing,stateful", marks=pytest.mark.long)],
+    ids=["short", "whole"],
+)
+def test_the_server_does_what_the_schema_says(api: Api, phases: str) -> None:
     """All checks of schemathesis hold: examples, edges, random requests, sequences; none is answered 500."""
     done = subprocess.run(
         [
             *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
             *("--config-file", CONFIG, "run", f"{api.url.rstrip('/')}/openapi.json", "--checks", "all", "--no-color"),
+            *("--phases", phases),
             *("-H", f"Authorization: Bearer {TOKEN}"),
         ],
         cwd=ROOT,

@@ -109,9 +109,11 @@ def test_the_floors_of_the_readme_are_those_of_the_house() -> None:
     ]
 
 
-def test_importing_the_package_loads_nothing_heavy() -> None:
-    """`import wellprod` is free: no DuckDB, no polars, no settings read."""
-    code = "import sys, wellprod; print([m for m in ('duckdb', 'polars', 'pydantic', 'httpx') if m in sys.modules])"
+@pytest.mark.parametrize("module", ["wellprod", "wellprod.cli.main"])
+def test_importing_the_package_loads_nothing_heavy(module: str) -> None:
+    """`import wellprod` and `wellprod --help` are quick: no DuckDB, no polars, no feed."""
+    heavy = ("duckdb", "polars", "sqlalchemy", "httpx", "openpyxl")
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

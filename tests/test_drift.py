@@ -172,5 +172,5 @@ def test_drift_on_the_command_line(feed: DriftingFeed, run: CommandLine) -> None
         stopped = run("import", f"{url}/Wells", "--json")
         assert stopped.returncode == 1
         assert json.loads(stopped.stdout)["errors"][-1]["removed"] == ["water_production_kbd"]
-        done = run("import", f"{url}/Wells", "--accept-drift")
+        done = run("jobs", "resume", json.loads(stopped.stdout)["job_id"], "--accept-drift")
     assert done.returncode == 0 and "no longer has water_production_kbd" in " ".join(done.stdout.split())

@@ -386,7 +386,7 @@ def test_deletions_count_as_changes(settings: Settings, thousand: Any, kept: int
     assert len(wells(settings)) == (1200 if stops else kept)
     if stops:
         assert summary.error and f"delete {1200 - kept} of the 1,200 old months" in summary.error["message"]
-        done = resume_import(summary.job_id, settings, accept_restatements=True)
+        done = resume_import(summary.job_id, settings, accept=["restatements"])
         assert (done.state.total, done.state.deleted, done.state.restated) == (kept, 1200 - kept, changed)
 
 

@@ -480,7 +480,7 @@ def test_a_ledger_that_cannot_be_written_doubles_nothing(settings: Settings) -> 
 def test_only_imports_are_resumed(settings: Settings) -> None:
     """An export's id is wrong use, not a failure inside."""
     job = Ledger(settings.jobs_path).create("export", {})
-    with pytest.raises(UsageError, match="is an export, which cannot be resumed"):
+    with pytest.raises(UsageError, match="is no import but a job of the kind export"):
         resume_import(job.job_id, settings)
 
 

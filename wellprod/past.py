@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 
@@ -12,7 +13,7 @@ from wellprod.analysis.restated import restatements
 from wellprod.analysis.saved import selection_of
 from wellprod.analysis.selection import Selection
 from wellprod.export import ExportResult
-from wellprod.ingest import ImportSummary, UndoSummary, undo_import
+from wellprod.ingest import Accepted, ImportSummary, UndoSummary, undo_import
 from wellprod.jobs import Job, Jobs, Ledger
 from wellprod.resume import resume_job
 from wellprod.settings import Settings
@@ -44,17 +45,17 @@ class Past:
         """Ask a job to stop, which it does within a page; what it stored stays, and `resume` goes on."""
         return self.ledger.cancel(job_id)
 
-    def resume(self, job_id: str, *, accept_restatements: bool = False) -> ImportSummary | ExportResult | UndoSummary:
+    def resume(self, job_id: str, *, accept: Iterable[Accepted] = ()) -> ImportSummary | ExportResult | UndoSummary:
         """Go on with a stopped or killed job, and wait for its end: an import where it was, others from their start.
 
-        `accept_restatements` lets an import go on that stopped since it would change too many old months.
+        `accept` names what an import stopped for and may go on with: ``"restatements"``, ``"drift"``.
 
         Raises
         ------
         BusinessRuleViolation
             It runs, or another import does.
         """
-        return resume_job(job_id, self.settings, accept_restatements=accept_restatements)
+        return resume_job(job_id, self.settings, accept=accept)
 
     def undo(self, job_id: str) -> UndoSummary:
         """Take an import back: what it brought, restated and deleted; the history keeps it.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wellprod.export import ExportResult, resume_export, trigger_export_again
-from wellprod.ingest import ImportSummary, UndoSummary, resume_import, trigger_resume, undo_import
+from wellprod.ingest import Accepted, ImportSummary, UndoSummary, resume_import, trigger_resume, undo_import
 from wellprod.jobs import Ledger
 from wellprod.settings import Settings
 
 
 def resume_job(
-    job_id: str, settings: Settings, *, accept_restatements: bool = False
+    job_id: str, settings: Settings, *, accept: Iterable[Accepted] = ()
 ) -> ImportSummary | ExportResult | UndoSummary:
     """Go on with a stopped or killed job in this process, and give what it did; see `resume_import`.
 
@@ -23,10 +25,10 @@ def resume_job(
         return undo_import(job.job_id, settings)
     if job.kind == "export":
         return resume_export(job.job_id, settings)
-    return resume_import(job.job_id, settings, accept_restatements=accept_restatements)
+    return resume_import(job.job_id, settings, accept=accept)
 
 
-def trigger_job_again(job_id: str, settings: Settings, *, accept_restatements: bool = False) -> str:
+def trigger_job_again(job_id: str, settings: Settings, *, accept: Iterable[Accepted] = ()) -> str:
     """Go on with a stopped or killed job in a process of its own, and give its whole job id.
 
     Raises
@@ -41,4 +43,4 @@ def trigger_job_again(job_id: str, settings: Settings, *, accept_restatements: b
     job = Ledger(settings.jobs_path).get(job_id)
     if job.kind == "export":
         return trigger_export_again(job.job_id, settings)
-    return trigger_resume(job.job_id, settings, accept_restatements=accept_restatements)
+    return trigger_resume(job.job_id, settings, accept=accept)

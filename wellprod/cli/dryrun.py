@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from wellprod.cli import screen
 from wellprod.cli.options import print_json
 
@@ -67,7 +65,7 @@ def _show(found: DryRun) -> None:
         )
     if found.rejects.height:
         rejects = found.rejects.head(_REJECTS)
-        lines = rejects.select(line=pl.format("row {}: {}", pl.col("row_number") + 1, "reason"))["line"]
+        lines = [f"row {number + 1}: {reason}" for number, reason in rejects.select("row_number", "reason").iter_rows()]
         screen.show_lines(f"Rejected, {'all' if rejects.height == found.rejects.height else 'the first'}", lines)
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellprod.cli import screen, work
-from wellprod.cli.options import AcceptRestatements, AsJson, Background, print_json, read_settings
+from wellprod.cli.options import (
+    AcceptDrift,
+    AcceptRestatements,
+    AsJson,
+    Background,
+    accepted,
+    print_json,
+    read_settings,
+)
 from wellprod.text import moment
 
 if TYPE_CHECKING:
@@ -108,6 +116,7 @@ def jobs_cancel(job_id: str, as_json: AsJson = False) -> int:
 def jobs_resume(
     job_id: str,
     accept_restatements: AcceptRestatements = False,
+    accept_drift: AcceptDrift = False,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -115,10 +124,11 @@ def jobs_resume(
     from wellprod.resume import trigger_job_again
 
     settings = read_settings()
+    accept = accepted(restatements=accept_restatements, drift=accept_drift)
     if background:
-        again = trigger_job_again(job_id, settings, accept_restatements=accept_restatements)
+        again = trigger_job_again(job_id, settings, accept=accept)
         return work.end_trigger(again, settings, as_json)
-    return work.resume(job_id, settings, as_json, accept_restatements=accept_restatements)
+    return work.resume(job_id, settings, as_json, accept=accept)
 
 
 @commands.command("undo")

@@ -11,6 +11,7 @@ from wellprod.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from wellprod.analysis.selection import Selection
+    from wellprod.ingest import Accepted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 Background = Annotated[bool, typer.Option("--background", help="Run it in a process of its own; tell its id at once.")]
@@ -21,6 +22,9 @@ FirstMonth = Annotated[str | None, typer.Option("--from", help="First month, suc
 LastMonth = Annotated[str | None, typer.Option("--to", help="Last month, such as 2024-05.")]
 AsKnownOn = Annotated[
     str | None, typer.Option("--as-known-on", metavar="DATE", help="As the store had it at the end of that day, UTC.")
+]
+AcceptDrift = Annotated[
+    bool, typer.Option("--accept-drift", help="Go on though the feed changed what the profile reads.")
 ]
 AcceptRestatements = Annotated[
     bool, typer.Option("--accept-restatements", help="Change any share of the old months; see WELLPROD_RESTATED_SHARE.")
@@ -58,3 +62,9 @@ def read_selection(
 def print_json(value: Any) -> None:
     """Print one JSON object on stdout."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def accepted(*, restatements: bool, drift: bool) -> tuple[Accepted, ...]:
+    """Give what an import is not to stop for."""
+    given: dict[Accepted, bool] = {"restatements": restatements, "drift": drift}
+    return tuple(what for what, is_given in given.items() if is_given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +13,7 @@ from wellprod.errors import WellprodError
 
 if TYPE_CHECKING:
     from wellprod.export import ExportRequest, ExportResult
-    from wellprod.ingest import ImportSummary, StopRequest
+    from wellprod.ingest import Accepted, ImportSummary, StopRequest
     from wellprod.reports import StopReport
     from wellprod.settings import Settings
 
@@ -55,7 +55,7 @@ def export(request: ExportRequest, settings: Settings) -> ExportResult:
         return export_records(request, settings, on_progress=bar.exported, on_sent=bar.sent)
 
 
-def resume(job_id: str, settings: Settings, as_json: bool, *, accept_restatements: bool = False) -> int:
+def resume(job_id: str, settings: Settings, as_json: bool, *, accept: Iterable[Accepted] = ()) -> int:
     """Go on with a stopped job, and show how it ends."""
     from wellprod.export import resume_export
     from wellprod.ingest import resume_import
@@ -69,7 +69,7 @@ def resume(job_id: str, settings: Settings, as_json: bool, *, accept_restatement
     if job.kind == "undo":
         return undo(job.job_id, settings, as_json)
     with watched_import() as watching:
-        summary = resume_import(job.job_id, settings, accept_restatements=accept_restatements, **watching)
+        summary = resume_import(job.job_id, settings, accept=accept, **watching)
     return end_import(summary, settings, as_json)
 
 

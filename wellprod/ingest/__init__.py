@@ -2,7 +2,7 @@
 
 from wellprod.feed.files import ENDINGS, ending_of
 from wellprod.ingest.dryrun import DryRun, dry_run
-from wellprod.ingest.request import ImportRequest
+from wellprod.ingest.request import Accepted, ImportRequest
 from wellprod.ingest.run import StopRequest, run_import
 from wellprod.ingest.source import check_file
 from wellprod.ingest.start import resume_import, start_import, trigger_import, trigger_resume
@@ -12,6 +12,7 @@ from wellprod.ingest.uploads import Arrival, check_upload
 
 __all__ = [
     "ENDINGS",
+    "Accepted",
     "Arrival",
     "DryRun",
     "ImportRequest",

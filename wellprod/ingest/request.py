@@ -12,6 +12,9 @@ from wellprod.errors import UsageError, mask_secrets, unmask_secrets
 from wellprod.feed.wire import check_address
 from wellprod.settings import PAGE_SIZES, Settings
 
+Accepted = Literal["restatements", "drift"]
+"""What an import stops for unless it is accepted."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:

@@ -110,7 +110,10 @@ class _Import:
             for warning in self.source.warnings:
                 self.state.warn(warning)
             told = failure.as_dict()
-            if not isinstance(failure, TooManyRestatements | FeedDrift):  # which tell themselves how to go on
+            if isinstance(failure, FeedDrift):
+                accept = f"wellprod jobs resume {self.job.job_id} --accept-drift"
+                told["next"] = f"{failure.next} To take the feed as it is, go on with: {accept}"
+            elif not isinstance(failure, TooManyRestatements):  # which tells itself how to go on
                 told["next"] = f"{failure.next} {self._how_to_go_on()}".strip()
             at_page = not (self.state.is_complete or isinstance(failure, ImportFailed))
             error = {**told, "failed_page": self.state.place.page} if at_page else told

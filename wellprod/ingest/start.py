@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from wellprod.errors import StoreError, UsageError
 from wellprod.feed.clean import check_rules
 from wellprod.feed.profile import find_profile
-from wellprod.ingest.request import ImportRequest
+from wellprod.ingest.request import Accepted, ImportRequest
 from wellprod.ingest.run import run_import
 from wellprod.ingest.state import ImportState, saved_state
 from wellprod.ingest.summary import ImportSummary
@@ -47,28 +48,28 @@ def trigger_import(request: ImportRequest, settings: Settings) -> str:
 
 
 def resume_import(
-    job_id: str, settings: Settings, *, accept_restatements: bool = False, **watching: Any
+    job_id: str, settings: Settings, *, accept: Iterable[Accepted] = (), **watching: Any
 ) -> ImportSummary:
     """Go on with an import after its last commit; a completed one is only told again.
 
     Parameters
     ----------
-    accept_restatements
-        Whether it may change any share of the months that the store holds from now on.
+    accept
+        What it is not to stop for any more.
 
     Raises
     ------
     JobNotFound, BusinessRuleViolation
         There is no such job, an import runs, or it was undone.
     """
-    request, job = _claimed(job_id, settings, Status.RUNNING, accept_restatements)
+    request, job = _claimed(job_id, settings, Status.RUNNING, accept)
     if job.status == Status.COMPLETED:
         state = saved_state(Store(settings.store_path, settings.store_wait_seconds), job.job_id)
         return ImportSummary(job.job_id, job.status, request, state or ImportState())
     return run_import(job, request, settings, **watching)
 
 
-def trigger_resume(job_id: str, settings: Settings, *, accept_restatements: bool = False) -> str:
+def trigger_resume(job_id: str, settings: Settings, *, accept: Iterable[Accepted] = ()) -> str:
     """Go on with an import in a process of its own, and give its whole job id; a completed one stays as it is.
 
     Raises
@@ -76,7 +77,7 @@ def trigger_resume(job_id: str, settings: Settings, *, accept_restatements: bool
     JobNotFound, BusinessRuleViolation, JobError
         There is no such job, an import runs, it was undone, or no process can be started.
     """
-    request, job = _claimed(job_id, settings, Status.PENDING, accept_restatements)
+    request, job = _claimed(job_id, settings, Status.PENDING, accept)
     if job.status != Status.COMPLETED:
         _start(job, request, settings)
     return job.job_id
@@ -89,12 +90,12 @@ def _entered(request: ImportRequest, settings: Settings, status: Status) -> Job:
     return Ledger(settings.jobs_path).create("import", request.as_parameters(), status=status)
 
 
-def _claimed(job_id: str, settings: Settings, status: Status, accept_restatements: bool) -> tuple[ImportRequest, Job]:
+def _claimed(job_id: str, settings: Settings, status: Status, accept: Iterable[Accepted]) -> tuple[ImportRequest, Job]:
     ledger = Ledger(settings.jobs_path)
     job = ledger.get(job_id)
     if job.kind != "import":
         raise UsageError(f"The job {job_id} is no import but a job of the kind {job.kind}.", next="Start it again.")
-    accepted = {"accept_restatements": True} if accept_restatements else {}
+    accepted = {f"accept_{what}": True for what in accept}
     request = ImportRequest.from_parameters({**job.parameters, **accepted}, settings)
     with suppress(StoreError):  # the import itself tells it, as its end
         check_not_undone(job.job_id, settings)

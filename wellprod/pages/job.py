@@ -8,7 +8,8 @@ from typing import Any
 
 import ipywidgets as w
 
-from wellprod.errors import JobNotFound, TooManyRestatements
+from wellprod.errors import FeedDrift, JobNotFound, TooManyRestatements
+from wellprod.ingest import Accepted
 from wellprod.jobs import Job, Ledger, Status
 from wellprod.pages import parts
 from wellprod.resume import trigger_job_again
@@ -23,6 +24,8 @@ STATUS: dict[Status, tuple[str, parts.Kind]] = {
     Status.CANCELLED: ("was stopped", "warn"),
 }
 """What is said of a job in each state, and how it looks."""
+
+_ACCEPTABLE: dict[str, Accepted] = {TooManyRestatements.code: "restatements", FeedDrift.code: "drift"}
 
 
 class JobPanel(w.VBox):
@@ -67,7 +70,7 @@ class JobPanel(w.VBox):
             job = None
         stopped = job is not None and job.status in (Status.FAILED, Status.CANCELLED)
         parts.show(self._cancel, bool(job and job.is_active))
-        refused = stopped and job is not None and (job.error or {}).get("code") == TooManyRestatements.code
+        refused = stopped and job is not None and (job.error or {}).get("code") in _ACCEPTABLE
         parts.show(self._resume, stopped and not refused)
         parts.show(self._accept, refused)
         parts.show(self._buttons, stopped or bool(job and job.is_active))
@@ -95,7 +98,8 @@ class JobPanel(w.VBox):
 
     def _on_accept(self) -> None:
         if self.job_id:
-            trigger_job_again(self.job_id, self.settings, accept_restatements=True)
+            stopped_for = (self.ledger.get(self.job_id).error or {}).get("code", "")
+            trigger_job_again(self.job_id, self.settings, accept=[_ACCEPTABLE[stopped_for]])
             self.refresh()
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from wellprod.errors import BusinessRuleViolation, FeedError, JobNotFound, UsageError
-from wellprod.ingest import ImportRequest, check_file, trigger_import
+from wellprod.ingest import Accepted, ImportRequest, check_file, trigger_import
 from wellprod.jobs import Job, Status
 from wellprod.resume import trigger_job_again
 from wellprod.server.api.body import received
@@ -41,6 +41,9 @@ _NOT_FOUND: Responses = {404: {"model": Refusal, "description": "No import has t
 
 Accepting = Annotated[
     bool, Query(description="Change any share of the old months; else it stops above the allowed one", examples=[False])
+]
+AcceptingDrift = Annotated[
+    bool, Query(description="Go on though the feed has changed what the profile reads", examples=[False])
 ]
 
 routes = APIRouter(prefix="/api/v1/wells/import", tags=["imports"], dependencies=[Depends(known_parameters)])
@@ -80,9 +83,7 @@ async def _asked(
         bool, Query(description="Read only what may have changed since the last import", examples=[False])
     ] = False,
     accept_restatements: Accepting = False,
-    accept_drift: Annotated[
-        bool, Query(description="Go on though the feed changed what the profile reads", examples=[False])
-    ] = False,
+    accept_drift: AcceptingDrift = False,
 ) -> ImportRequest:
     """Give the import of the configured feed or file."""
     given = {"page_size": page_size, "max_pages": max_pages, "start_page": start_page, "changes": changes}
@@ -289,11 +290,18 @@ async def cancel(request: Request, desk: AtDesk, job_id: JobId) -> Response:
     response_model=Answer[ImportStarted],
     responses={**_NOT_FOUND, **_CONFLICT},
 )
-async def resume(request: Request, desk: AtDesk, job_id: JobId, accept_restatements: Accepting = False) -> Response:
+async def resume(
+    request: Request,
+    desk: AtDesk,
+    job_id: JobId,
+    accept_restatements: Accepting = False,
+    accept_drift: AcceptingDrift = False,
+) -> Response:
     """Go on with a stopped or killed import at the page after the last one stored; one that is done stays as it is."""
     job = await _import(desk, job_id)
-    again = partial(trigger_job_again, job.job_id, desk.settings, accept_restatements=accept_restatements)
-    await to_thread.run_sync(again)
+    given: dict[Accepted, bool] = {"restatements": accept_restatements, "drift": accept_drift}
+    accept = [what for what, is_given in given.items() if is_given]
+    await to_thread.run_sync(partial(trigger_job_again, job.job_id, desk.settings, accept=accept))
     return _answered_at_once(request, job.job_id, 202, is_done=job.status == Status.COMPLETED)
 
 
