@@ -181,14 +181,18 @@ def test_a_token_is_kept_only_with_its_rows(settings: Settings) -> None:
 
 
 def test_a_delta_link_to_another_origin_is_refused(settings: Settings) -> None:
-    """It is where the credentials would go next time."""
+    """It is where the credentials would go next time: it is told and not kept, and the import is whole."""
     with scripted_feed(lambda _: Reply({"value": [record(1)], "@odata.deltaLink": "https://elsewhere.example/x"})) as (
         url,
         _,
     ):
         summary = start_import(ImportRequest(f"{url}/Wells"), settings)
-    assert summary.status == Status.FAILED and summary.error
-    assert "The delta link of page 1 leads to another origin, https://elsewhere.example:443" in summary.error["message"]
+    assert (summary.status, summary.exit_code) == (Status.COMPLETED, 0)
+    (warning,) = [warning for warning in summary.state.warnings if "delta link" in warning]
+    assert "of page 1 leads to another origin, https://elsewhere.example:443" in warning
+        "The delta link of page 1 leads to another origin, https://elsewhere.example:443" in summary.state.warnings[0]
+    )
+    assert stored(settings, "delta_link", "imports").item() is None
 
 
 def test_changes_are_tracked_from_the_first_request_alone(settings: Settings) -> None:
@@ -249,6 +253,21 @@ def test_without_a_delta_link_the_recent_months_are_read(
     assert counted(summary) == (1, 47, 1, 0)
     assert (summary.state.part, summary.state.first_month) == ("window", "2022-01-01")
     assert summary.state.part_told == "the last 24 months, from 2022-01 on"
+
+
+def test_a_feed_that_refuses_to_filter_is_read_whole(settings: Settings) -> None:
+    """A window that cannot be had is no end of all imports of changes: a warning says that all is read."""
+
+    def answer(asked: Asked) -> Reply:
+        rows = [record(1, month) for month in MONTHS]
+        return Reply("", 501) if "$filter" in asked.options else Reply({"value": rows})
+
+    with scripted_feed(answer) as (url, _):
+        read = [start_import(ImportRequest(f"{url}/Wells", changes=True), settings) for _ in range(2)]
+    assert [(summary.status, summary.state.part, summary.state.total) for summary in read] == [
+        (Status.COMPLETED, "all", 36)
+    ] * 2
+    assert "refuses to filter" in read[1].state.warnings[0] and read[1].state.first_month is None
 
 
 def test_the_window_ends_at_the_newest_month_that_has_begun(settings: Settings) -> None:

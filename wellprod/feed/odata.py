@@ -131,7 +131,7 @@ class ODataFeed:
             self._note_count(answer.content.count)
             try:
                 seen |= {hash(link), hash(answer.url)}
-                self.delta_link = self._link(answer, answer.content.delta_link, f"The delta link of page {number}")
+                self.delta_link = self._delta_link(answer, number)
                 link = self._next_link(answer, number)
                 if link is not None and hash(link) in seen:
                     raise FeedLinkRefused(
@@ -332,6 +332,14 @@ class ODataFeed:
 
     def _next_link(self, answer: Fetched, number: int) -> str | None:
         return self._link(answer, answer.content.next_link, f"The next link of page {number}")
+
+    def _delta_link(self, answer: Fetched, number: int) -> str | None:
+        """Resolve a delta link; one that must not be followed is told and passed by, since the pages are whole."""
+        try:
+            return self._link(answer, answer.content.delta_link, f"The delta link of page {number}")
+        except FeedLinkRefused as refused:
+            self.warnings.append(f"{refused.message} It is not kept.")
+            return None
 
     def _link(self, answer: Fetched, link: str | None, name: str) -> str | None:
         """Resolve a link against the context URL, else the address of the page (JSON Format 4.3)."""

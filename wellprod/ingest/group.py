@@ -210,6 +210,7 @@ class GroupStore:
             state.schema = self._source.described.as_dict()
             state.entity_type = self._source.described.as_text()
         state.part = self._source.part
+        state.first_month = state.first_month if state.part == "window" else None
         state.profile = self._source.profile_name
         state.file_mark = self._source.file_mark
         if self._settings.keep_pages:

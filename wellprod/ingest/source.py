@@ -24,6 +24,7 @@ from wellprod.ingest.state import ImportState
 from wellprod.settings import Settings
 
 _LINK_GONE = {400, 404, 410}
+_FILTER_REFUSED = {400, 404, 501}
 _HEAD_BYTES = 4_000_000
 
 
@@ -128,10 +129,11 @@ class Source:
         if self.profile is None and (self._request.paging == "skip" or since):
             with closing(self._opened(since)) as feed:
                 self._recognise(feed.sample())
-        self._feed = feed = self._opened(since)
-        for page in self._from_saved_link(place, lambda p: self._pages_of(feed, p)):
+        self._feed = self._opened(since)
+        pages = self._from_saved_link(place, self._pages_of)
+        for page in self._or_all(pages) if self.part == "window" and not state.pages else pages:
             if self.described is None and not state.schema and isinstance(page, Page):
-                self._describe(feed)
+                self._describe(self._feed)
             yield page
 
     def _kept_pages(self, folder: Path, place: Place) -> Iterator[Page]:
@@ -142,10 +144,26 @@ class Source:
             self.profile = find_profile(kept.profile, self._settings.profiles_path)
         yield from kept.pages(self._read, place)
 
-    def _pages_of(self, feed: ODataFeed, place: Place) -> Iterator[Page | FailedPage]:
+    def _pages_of(self, place: Place) -> Iterator[Page | FailedPage]:
+        assert self._feed is not None  # noqa: S101 - it is opened before
         if self._request.paging == "skip" and self.part != "delta":
-            return feed.windows(self._read, place, self.profile.order_by if self.profile else ())
-        return feed.pages(self._read, place)
+            return self._feed.windows(self._read, place, self.profile.order_by if self.profile else ())
+        return self._feed.pages(self._read, place)
+
+    def _or_all(self, pages: Iterator[Page | FailedPage]) -> Iterator[Page | FailedPage]:
+        """Give the pages of a window, or all of a feed that refuses to filter."""
+        try:
+            first = next(pages, None)
+        except FeedRefused as error:
+            if error.details.get("status") not in _FILTER_REFUSED:
+                raise
+            self._warnings.append("The feed refuses to filter by month; all of it is read.")
+            self.part = "all"
+            self._feed = self._opened(None)
+            first, pages = None, self._pages_of(first_place(self._request))
+        if first is not None:
+            yield first
+        yield from pages
 
     def _opened(self, since: str | None) -> ODataFeed:
         known = [self.profile] if self.profile else load_profiles(self._settings.profiles_path).values()
