@@ -44,17 +44,20 @@ class Past:
         """Ask a job to stop, which it does within a page; what it stored stays, and `resume` goes on."""
         return self.ledger.cancel(job_id)
 
-    def resume(self, job_id: str, *, accept_restatements: bool = False) -> ImportSummary | ExportResult | UndoSummary:
+    def resume(
+        self, job_id: str, *, accept_restatements: bool = False, accept_drift: bool = False
+    ) -> ImportSummary | ExportResult | UndoSummary:
         """Go on with a stopped or killed job, and wait for its end: an import where it was, others from their start.
 
-        `accept_restatements` lets an import go on that stopped since it would change too many old months.
+        `accept_restatements` lets an import go on that stopped since it would change too many old months,
+        `accept_drift` one that stopped since the feed changed what the profile reads.
 
         Raises
         ------
         BusinessRuleViolation
             It runs, or another import does.
         """
-        return resume_job(job_id, self.settings, accept_restatements=accept_restatements)
+        return resume_job(job_id, self.settings, accept_restatements=accept_restatements, accept_drift=accept_drift)
 
     def undo(self, job_id: str) -> UndoSummary:
         """Take an import back: what it brought, restated and deleted; the history keeps it.

@@ -9,7 +9,7 @@ from wellprod.settings import Settings
 
 
 def resume_job(
-    job_id: str, settings: Settings, *, accept_restatements: bool = False
+    job_id: str, settings: Settings, *, accept_restatements: bool = False, accept_drift: bool = False
 ) -> ImportSummary | ExportResult | UndoSummary:
     """Go on with a stopped or killed job in this process, and give what it did; see `resume_import`.
 
@@ -23,10 +23,12 @@ def resume_job(
         return undo_import(job.job_id, settings)
     if job.kind == "export":
         return resume_export(job.job_id, settings)
-    return resume_import(job.job_id, settings, accept_restatements=accept_restatements)
+    return resume_import(job.job_id, settings, accept_restatements=accept_restatements, accept_drift=accept_drift)
 
 
-def trigger_job_again(job_id: str, settings: Settings, *, accept_restatements: bool = False) -> str:
+def trigger_job_again(
+    job_id: str, settings: Settings, *, accept_restatements: bool = False, accept_drift: bool = False
+) -> str:
     """Go on with a stopped or killed job in a process of its own, and give its whole job id.
 
     Raises
@@ -41,4 +43,4 @@ def trigger_job_again(job_id: str, settings: Settings, *, accept_restatements: b
     job = Ledger(settings.jobs_path).get(job_id)
     if job.kind == "export":
         return trigger_export_again(job.job_id, settings)
-    return trigger_resume(job.job_id, settings, accept_restatements=accept_restatements)
+    return trigger_resume(job.job_id, settings, accept_restatements=accept_restatements, accept_drift=accept_drift)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellprod.cli import screen, work
-from wellprod.cli.options import AcceptRestatements, AsJson, Background, print_json, read_settings
+from wellprod.cli.options import AcceptDrift, AcceptRestatements, AsJson, Background, print_json, read_settings
 from wellprod.text import moment
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ def jobs_list(
     from wellprod.jobs import Ledger
 
     settings = read_settings()
-    jobs = Ledger(settings.jobs_path).jobs(limit=limit, offset=offset)
+    ledger = Ledger(settings.jobs_path)
+    jobs = ledger.jobs(limit=limit, offset=offset)
     if as_json:
         print_json({"jobs": [job.as_dict() for job in jobs]})
     else:
-        screen.show_jobs(jobs, settings.jobs_path)
+        screen.show_jobs(jobs, ledger.undone_imports(), settings.jobs_path)
     return 0
 
 
@@ -108,6 +109,7 @@ def jobs_cancel(job_id: str, as_json: AsJson = False) -> int:
 def jobs_resume(
     job_id: str,
     accept_restatements: AcceptRestatements = False,
+    accept_drift: AcceptDrift = False,
     background: Background = False,
     as_json: AsJson = False,
 ) -> int:
@@ -116,9 +118,9 @@ def jobs_resume(
 
     settings = read_settings()
     if background:
-        again = trigger_job_again(job_id, settings, accept_restatements=accept_restatements)
+        again = trigger_job_again(job_id, settings, accept_restatements=accept_restatements, accept_drift=accept_drift)
         return work.end_trigger(again, settings, as_json)
-    return work.resume(job_id, settings, as_json, accept_restatements=accept_restatements)
+    return work.resume(job_id, settings, as_json, accept_restatements=accept_restatements, accept_drift=accept_drift)
 
 
 @commands.command("undo")

@@ -25,6 +25,7 @@ from wellprod.cli import (
     work,
 )
 from wellprod.cli.options import (
+    AcceptDrift,
     AcceptRestatements,
     AsJson,
     AsKnownOn,
@@ -147,9 +148,7 @@ def import_(
     changes: Annotated[
         bool, typer.Option("--changes", help="Only what may have changed: by a delta link, or the last months.")
     ] = False,
-    accept_drift: Annotated[
-        bool, typer.Option("--accept-drift", help="Go on though the feed changed what the profile reads.")
-    ] = False,
+    accept_drift: AcceptDrift = False,
     accept_restatements: AcceptRestatements = False,
     only_look: Annotated[
         bool, typer.Option("--dry-run", help="Read and map the first page, show it, and store nothing.")

@@ -55,7 +55,9 @@ def export(request: ExportRequest, settings: Settings) -> ExportResult:
         return export_records(request, settings, on_progress=bar.exported, on_sent=bar.sent)
 
 
-def resume(job_id: str, settings: Settings, as_json: bool, *, accept_restatements: bool = False) -> int:
+def resume(
+    job_id: str, settings: Settings, as_json: bool, *, accept_restatements: bool = False, accept_drift: bool = False
+) -> int:
     """Go on with a stopped job, and show how it ends."""
     from wellprod.export import resume_export
     from wellprod.ingest import resume_import
@@ -69,7 +71,8 @@ def resume(job_id: str, settings: Settings, as_json: bool, *, accept_restatement
     if job.kind == "undo":
         return undo(job.job_id, settings, as_json)
     with watched_import() as watching:
-        summary = resume_import(job.job_id, settings, accept_restatements=accept_restatements, **watching)
+        accepted = {"accept_restatements": accept_restatements, "accept_drift": accept_drift}
+        summary = resume_import(job.job_id, settings, **accepted, **watching)
     return end_import(summary, settings, as_json)
 
 

@@ -91,7 +91,7 @@ def check_drift(described: Described, profile: Profile) -> None:
         what = [*(f"{name} was removed" for name in removed), *_retyped(mapped)]
         raise FeedDrift(
             f"The feed has changed what profile {profile.name!r} reads: {'; '.join(what)}. Nothing was stored.",
-            next="Correct the profile, ask the feed's operator, or take it as it is with --accept-drift.",
+            next="Correct the profile, or ask the feed's operator.",
             removed=removed,
             retyped=_retyped(mapped),
         )

@@ -47,7 +47,12 @@ def trigger_import(request: ImportRequest, settings: Settings) -> str:
 
 
 def resume_import(
-    job_id: str, settings: Settings, *, accept_restatements: bool = False, **watching: Any
+    job_id: str,
+    settings: Settings,
+    *,
+    accept_restatements: bool = False,
+    accept_drift: bool = False,
+    **watching: Any,
 ) -> ImportSummary:
     """Go on with an import after its last commit; a completed one is only told again.
 
@@ -55,20 +60,25 @@ def resume_import(
     ----------
     accept_restatements
         Whether it may change any share of the months that the store holds from now on.
+    accept_drift
+        Whether it goes on though the feed changed what the profile reads.
 
     Raises
     ------
     JobNotFound, BusinessRuleViolation
         There is no such job, an import runs, or it was undone.
     """
-    request, job = _claimed(job_id, settings, Status.RUNNING, accept_restatements)
+    accepted = _accepted(restatements=accept_restatements, drift=accept_drift)
+    request, job = _claimed(job_id, settings, Status.RUNNING, accepted)
     if job.status == Status.COMPLETED:
         state = saved_state(Store(settings.store_path, settings.store_wait_seconds), job.job_id)
         return ImportSummary(job.job_id, job.status, request, state or ImportState())
     return run_import(job, request, settings, **watching)
 
 
-def trigger_resume(job_id: str, settings: Settings, *, accept_restatements: bool = False) -> str:
+def trigger_resume(
+    job_id: str, settings: Settings, *, accept_restatements: bool = False, accept_drift: bool = False
+) -> str:
     """Go on with an import in a process of its own, and give its whole job id; a completed one stays as it is.
 
     Raises
@@ -76,7 +86,8 @@ def trigger_resume(job_id: str, settings: Settings, *, accept_restatements: bool
     JobNotFound, BusinessRuleViolation, JobError
         There is no such job, an import runs, it was undone, or no process can be started.
     """
-    request, job = _claimed(job_id, settings, Status.PENDING, accept_restatements)
+    accepted = _accepted(restatements=accept_restatements, drift=accept_drift)
+    request, job = _claimed(job_id, settings, Status.PENDING, accepted)
     if job.status != Status.COMPLETED:
         _start(job, request, settings)
     return job.job_id
@@ -89,12 +100,16 @@ def _entered(request: ImportRequest, settings: Settings, status: Status) -> Job:
     return Ledger(settings.jobs_path).create("import", request.as_parameters(), status=status)
 
 
-def _claimed(job_id: str, settings: Settings, status: Status, accept_restatements: bool) -> tuple[ImportRequest, Job]:
+def _accepted(**given: bool) -> dict[str, bool]:
+    """Give what was accepted as the parameters of the job say it."""
+    return {f"accept_{name}": True for name, is_given in given.items() if is_given}
+
+
+def _claimed(job_id: str, settings: Settings, status: Status, accepted: dict[str, bool]) -> tuple[ImportRequest, Job]:
     ledger = Ledger(settings.jobs_path)
     job = ledger.get(job_id)
     if job.kind != "import":
         raise UsageError(f"The job {job_id} is no import but a job of the kind {job.kind}.", next="Start it again.")
-    accepted = {"accept_restatements": True} if accept_restatements else {}
     request = ImportRequest.from_parameters({**job.parameters, **accepted}, settings)
     undone = None
     with suppress(StoreError):  # the import itself tells it, as its end

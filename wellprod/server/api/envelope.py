@@ -88,8 +88,8 @@ _ROUTES = [
     for pattern, route in (
         (r"wellprod jobs show ([\w-]+)", r"GET /api/v1/tasks/\1"),
         (
-            r"wellprod jobs resume ([\w-]+) --accept-restatements",
-            r"POST /api/v1/wells/import/\1/resume?accept_restatements=true",
+            r"wellprod jobs resume ([\w-]+) --accept-(restatements|drift)",
+            r"POST /api/v1/wells/import/\1/resume?accept_\2=true",
         ),
         (r"wellprod jobs (cancel|resume) ([\w-]+)", r"POST /api/v1/wells/import/\2/\1"),
         (r"wellprod jobs list", "GET /api/v1/wells/import/jobs"),

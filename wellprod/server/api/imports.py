@@ -43,6 +43,10 @@ Accepting = Annotated[
     bool, Query(description="Change any share of the old months; else it stops above the allowed one", examples=[False])
 ]
 
+AcceptingDrift = Annotated[
+    bool, Query(description="Go on though the feed changed what the profile reads", examples=[False])
+]
+
 routes = APIRouter(prefix="/api/v1/wells/import", tags=["imports"], dependencies=[Depends(known_parameters)])
 
 
@@ -286,10 +290,17 @@ async def cancel(request: Request, desk: AtDesk, job_id: JobId) -> Response:
     response_model=Answer[ImportStarted],
     responses={**_NOT_FOUND, **_CONFLICT},
 )
-async def resume(request: Request, desk: AtDesk, job_id: JobId, accept_restatements: Accepting = False) -> Response:
+async def resume(
+    request: Request,
+    desk: AtDesk,
+    job_id: JobId,
+    accept_restatements: Accepting = False,
+    accept_drift: AcceptingDrift = False,
+) -> Response:
     """Go on with a stopped or killed import at the page after the last one stored; one that is done stays as it is."""
     job = await _import(desk, job_id)
-    again = partial(trigger_job_again, job.job_id, desk.settings, accept_restatements=accept_restatements)
+    accepted = {"accept_restatements": accept_restatements, "accept_drift": accept_drift}
+    again = partial(trigger_job_again, job.job_id, desk.settings, **accepted)
     await to_thread.run_sync(again)
     return _answered_at_once(request, job.job_id, 202, is_done=job.status == Status.COMPLETED)
 
@@ -297,5 +308,7 @@ async def resume(request: Request, desk: AtDesk, job_id: JobId, accept_restateme
 async def _import(desk: Desk, job_id: str) -> Job:
     job = await desk.board.job(job_id)
     if job.kind != "import":
-        raise JobNotFound(f"The job {job.job_id} is no import but an {job.kind}.", next="Ask for it as a task.")
+        raise JobNotFound(
+            f"The job {job.job_id} is no import but a job of the kind {job.kind}.", next="Ask for it as a task."
+        )
     return job
