@@ -174,3 +174,14 @@ def test_drift_on_the_command_line(feed: DriftingFeed, run: CommandLine) -> None
         assert json.loads(stopped.stdout)["errors"][-1]["removed"] == ["water_production_kbd"]
         done = run("jobs", "resume", json.loads(stopped.stdout)["job_id"], "--accept-drift")
     assert done.returncode == 0 and "no longer has water_production_kbd" in " ".join(done.stdout.split())
+
+
+def test_a_stopped_import_is_accepted_as_its_message_says(feed: DriftingFeed, run: CommandLine) -> None:
+    """The command that the message tells, for a feed that is right as it is, goes on with the job to its end."""
+    now = without("water_production_kbd")
+    row = {name: value for name, value in record(1).items() if name in now}
+    with scripted_feed(lambda _: Reply({"value": [row]}), lambda: Reply(csdl(now))) as (url, _):
+        error = json.loads(run("import", f"{url}/Wells", "--json").stdout)["errors"][-1]
+        told = error["next"].partition("take the feed as it is with: wellprod ")[2]
+        assert run(*told.split()).returncode == 0
+        assert run("import", f"{url}/Wells").returncode == 0

@@ -171,6 +171,7 @@ def test_marks_in_figures(
     assert found.records["oil_production_kbd"].to_list() == [figure for figure in figures if figure is not None]
     assert found.rejects.height == figures.count(None)
     assert all("is no finite number" in reason for reason in found.rejects["reason"])
+    assert any("Figures such as 1,5 have a comma" in warning for warning in found.warnings) == (not marks)
 
 
 def test_lines_that_are_no_rows_are_rejects(settings: Settings, tmp_path: Path) -> None:

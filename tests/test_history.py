@@ -27,6 +27,8 @@ from wellprod.demo import create_app, running
 from wellprod.errors import BusinessRuleViolation, SelectionError, UsageError
 from wellprod.ingest import ImportRequest, ImportSummary, resume_import, start_import, undo_import
 from wellprod.jobs import Ledger, Status
+from wellprod.pages.job import JobPanel
+from wellprod.pages.parts import Html
 from wellprod.settings import Settings
 from wellprod.store import ImportNote, Store, Writing
 
@@ -329,6 +331,17 @@ def test_nothing_is_deleted_unless_all_was_read(settings: Settings, feed: Feed, 
     assert [well for well, _ in wells(settings)] == [0, 1, 2, 3]
 
 
+def test_what_another_option_of_the_address_gave_is_not_deleted(settings: Settings, feed: Feed) -> None:
+    """Two companies at one address, told apart by an option of the service's own, are two feeds; `$` ones are not."""
+    feed.imported(settings, [record(1), record(2)])
+    address = feed.url
+    feed.url = f"{address}?company=2"
+    assert feed.imported(settings, [record(3)]).state.deleted == 0
+    assert [well for well, _ in wells(settings)] == [1, 2, 3]
+    feed.url = f"{address}?$format=json"
+    assert feed.imported(settings, [record(1)]).state.deleted == 1
+
+
 def test_what_came_since_the_load_began_is_not_deleted(settings: Settings, feed: Feed) -> None:
     """An import that stopped and goes on after another one does not delete what that one brought."""
     rows = [record(n) for n in range(4)]
@@ -353,7 +366,7 @@ def thousand(settings: Settings, feed: Feed) -> tuple[Feed, list[dict[str, Any]]
 
 
 def test_an_import_that_restates_too_much_stops(settings: Settings, thousand: Any, run: CommandLine) -> None:
-    """Exit code 1, nothing of the group stored, and both ways on, which work: accept, then undo."""
+    """Exit code 1, nothing of the group stored, and the way on that is told works; then it is undone."""
     feed, rows = thousand
     feed.rows = [*rows[:900], *({**row, "oil_production_kbd": None} for row in rows[900:])]
     done = run("import", feed.url)
@@ -361,8 +374,7 @@ def test_an_import_that_restates_too_much_stops(settings: Settings, thousand: An
     told = " ".join(done.stdout.split())
     assert "change 300 of the 1,200 old months compared so far, 25.0 %; 20 % are allowed" in told
     job = Ledger(settings.jobs_path).jobs(limit=1)[0]
-    for way in (f"wellprod jobs resume {job.job_id} --accept-restatements", f"wellprod jobs undo {job.job_id}"):
-        assert way in told
+    assert f"accept it with: wellprod jobs resume {job.job_id} --accept-restatements. 0 records" in told
     assert stored(settings, "count(oil_production_kbd)").item() == 1200
     assert job.error and (job.error["code"], job.error["changed_months"]) == ("TOO_MANY_RESTATEMENTS", 300)
     assert run("jobs", "resume", job.job_id).returncode == 1
@@ -373,7 +385,25 @@ def test_an_import_that_restates_too_much_stops(settings: Settings, thousand: An
     assert (undone["restored_records"], undone["removed_records"]) == (300, 0)
     shown = run("jobs", "show", job.job_id)
     assert undone["job_id"] in shown.stdout and "Undone" in shown.stdout
+    assert "COMPLETED, undone" in run("jobs", "list").stdout
+    assert "Restored records 300" in " ".join(run("jobs", "show", undone["job_id"]).stdout.split())
     assert stored(settings, "count(oil_production_kbd)").item() == 1200
+
+
+def test_the_page_says_of_an_undone_import_that_it_was_undone(settings: Settings, feed: Feed) -> None:
+    """It does not tell that the records are in the store, and offers no button to go on."""
+    summary = feed.imported(settings, [record(1)])
+    panel = JobPanel(settings, "")
+    panel.follow(summary.job_id)
+    assert "1 records are in the store" in shown_by(panel)
+    undone = undo_import(summary.job_id, settings)
+    panel.refresh()
+    assert f"by the job {undone.job_id[:8]}" in shown_by(panel) and "are in the store" not in shown_by(panel)
+
+
+def shown_by(panel: JobPanel) -> str:
+    """Give the markup that a panel shows."""
+    return " ".join(part.value for part in panel.children if isinstance(part, Html))
 
 
 @pytest.mark.parametrize(("kept", "changed", "stops"), [(900, 0, True), (1000, 0, False), (1000, 100, True)])
@@ -501,12 +531,18 @@ def test_the_command_shows_them(settings: Settings, feed: Feed, run: CommandLine
     second = feed.imported(settings, [record(1, oil_production_kbd=2.0), record(2, oil_production_kbd=9.0)])
     shown = run("restatements", "--limit", "1", COLUMNS="80")
     assert shown.returncode == 0 and max(map(len, shown.stdout.splitlines())) <= 80
-    for words in (second.job_id[:8], "Well 2", "oil (kbd)", "+500.0 %", "2 records, 2 wells, 1 month; oil +248 kbbl"):
+    for words in (second.job_id[:8], "Well 2", "oil (kbd)", "+500.0 %", "2 records, 2 wells, 1 month; oil +248.0 kbbl"):
         assert words in shown.stdout
     assert "Well 1" not in shown.stdout and "The first 1 of 2 changes" in shown.stderr
     told = json.loads(run("restatements", "--json", "--job", second.job_id[:8], "--well", "1").stdout)
     assert told["selection"]["wells"] == ["1"] and [row["after"] for row in told["restatements"]] == [2.0]
     assert run("restatements", "--since", "May").returncode == 2
+    feed.imported(settings, [record(2, oil_production_kbd=9.0)])
+    done = run("restatements", "--output", str(settings.home / "changes.csv"))
+    assert "2 records (2 restated, 1 deleted)" in done.stdout and "changes are in" in done.stderr
+    table = pl.read_csv(settings.home / "changes.csv")
+    assert table.filter(figure="oil")["change"].to_list() == ["deleted", "restated", "restated"]
+    assert run("restatements", "--output", str(settings.home / "no" / "changes.csv")).returncode == 1
 
 
 # As it was known

@@ -35,11 +35,12 @@ def jobs_list(
     from wellprod.jobs import Ledger
 
     settings = read_settings()
-    jobs = Ledger(settings.jobs_path).jobs(limit=limit, offset=offset)
+    ledger = Ledger(settings.jobs_path)
+    jobs = ledger.jobs(limit=limit, offset=offset)
     if as_json:
         print_json({"jobs": [job.as_dict() for job in jobs]})
     else:
-        screen.show_jobs(jobs, settings.jobs_path)
+        screen.show_jobs(jobs, ledger.undone_imports(), settings.jobs_path)
     return 0
 
 

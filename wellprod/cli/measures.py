@@ -85,7 +85,7 @@ def measures(
         codes = ("data_source", "field_code", "well_code")
         shown = found.drop(*(set(lacks) - set(names)), *codes, strict=False)
         empty = [] if measure else [name for name in shown.columns if shown[name].null_count() == shown.height]
-        screen.show_table(_title(chosen), shown.drop(empty))
+        screen.show_table(_title(chosen, as_known_on), shown.drop(empty))
         unreported = [f"Not reported: {', '.join(heading(name)[0] for name in empty)}."] if empty else []
         cumulatives = [name for name in lacks if name.startswith("cum_")]
         shown_ratios = [name for name in names if name in _RATIO_NULLS and MEASURES[name].column(units) not in empty]
@@ -95,8 +95,9 @@ def measures(
     return 0
 
 
-def _title(chosen: Selection) -> str:
-    return " · ".join(text for name, text in chosen.as_pairs().items() if text != "all" and name != "Description")
+def _title(chosen: Selection, as_known_on: str | None) -> str:
+    said = [text for name, text in chosen.as_pairs().items() if text != "all" and name != "Description"]
+    return " · ".join([*said, *([f"as known on {as_known_on}"] if as_known_on else [])])
 
 
 def _nulls_of(measure: str, known: Collection[str]) -> list[str]:

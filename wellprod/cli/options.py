@@ -1,4 +1,4 @@
-"""What the commands share: their common options, the settings they run with, and JSON on stdout."""
+"""What the commands share: their common options, the settings they run with, JSON on stdout, and tables as CSV."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from wellprod.errors import ExportError
 from wellprod.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
     from wellprod.analysis.selection import Selection
     from wellprod.ingest import Accepted
 
@@ -23,11 +28,11 @@ LastMonth = Annotated[str | None, typer.Option("--to", help="Last month, such as
 AsKnownOn = Annotated[
     str | None, typer.Option("--as-known-on", metavar="DATE", help="As the store had it at the end of that day, UTC.")
 ]
-AcceptDrift = Annotated[
-    bool, typer.Option("--accept-drift", help="Go on though the feed changed what the profile reads.")
-]
 AcceptRestatements = Annotated[
     bool, typer.Option("--accept-restatements", help="Change any share of the old months; see WELLPROD_RESTATED_SHARE.")
+]
+AcceptDrift = Annotated[
+    bool, typer.Option("--accept-drift", help="Go on though the feed changed what the profile reads.")
 ]
 SelectionName = Annotated[
     str | None, typer.Option("--selection", metavar="NAME", help="Saved selection; what else is given replaces it.")
@@ -68,3 +73,20 @@ def accepted(*, restatements: bool, drift: bool) -> tuple[Accepted, ...]:
     """Give what an import is not to stop for."""
     given: dict[Accepted, bool] = {"restatements": restatements, "drift": drift}
     return tuple(what for what, is_given in given.items() if is_given)
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> None:
+    """Write a table to a CSV file, in place of one that is there.
+
+    Raises
+    ------
+    ExportError
+        It cannot be written there.
+    """
+    try:
+        with path.expanduser().open("wb") as file:
+            frame.write_csv(file)
+    except OSError as error:
+        raise ExportError(
+            f"The file {path} cannot be written: {error.strerror or error}.", next="Choose another place."
+        ) from None

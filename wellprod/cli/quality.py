@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,12 +19,9 @@ from wellprod.cli.options import (
     print_json,
     read_selection,
     read_settings,
+    write_csv,
 )
-from wellprod.errors import ExportError
 from wellprod.text import number
-
-if TYPE_CHECKING:
-    import polars as pl
 
 commands = typer.Typer()
 
@@ -57,7 +54,7 @@ def quality(
         found = marks(reading, chosen) if as_json or output else None
         counted = counts(reading, chosen, by)
     if output and found is not None:
-        _write(found, output)
+        write_csv(found, output)
     if as_json:
         rules = [{"rule": name, "severity": rule.severity, "words": rule.words} for name, rule in RULES.items()]
         told = {"selection": chosen.as_dict(), "by": by, "rules": rules, "counts": counted.to_dicts()}
@@ -75,10 +72,3 @@ def quality(
         if output and found is not None:
             screen.say(f"{number(found.height)} marks are in {output}.")
     return 0
-
-
-def _write(found: pl.DataFrame, output: Path) -> None:
-    try:
-        found.write_csv(output)
-    except OSError as error:
-        raise ExportError(f"The file {output} cannot be written: {error}.", next="Choose another place.") from None

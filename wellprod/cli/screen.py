@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -164,8 +164,8 @@ def show_import(summary: ImportSummary, store: Path) -> None:
         )
 
 
-def show_jobs(jobs: list[Job], ledger: Path) -> None:
-    """Show jobs, one a line, and where they are kept."""
+def show_jobs(jobs: list[Job], undone: Container[str], ledger: Path) -> None:
+    """Show jobs, one a line, which imports were undone, and where they are kept."""
     if not jobs:
         _say(out, f"There are no jobs yet in {escape(str(ledger))}.")
         return
@@ -177,7 +177,7 @@ def show_jobs(jobs: list[Job], ledger: Path) -> None:
         table.add_row(
             job.job_id[:8] if narrow else job.job_id,
             job.kind,
-            f"[{_COLOURS[job.status]}]{job.status}[/]",
+            f"[{_COLOURS[job.status]}]{job.status}[/]{', undone' if job.job_id in undone else ''}",
             moment(job.started_at),
             duration(job.execution_time_seconds),
             number(job.records),

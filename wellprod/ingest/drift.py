@@ -93,7 +93,7 @@ def check_drift(described: Described, profile: Profile) -> None:
         what = [*(f"{name} was removed" for name in removed), *_retyped(mapped)]
         raise FeedDrift(
             f"The feed has changed what profile {profile.name!r} reads: {'; '.join(what)}. Nothing was stored.",
-            next="Ask the feed's operator, or correct the profile and import again.",
+            next="Correct the profile, or ask the feed's operator.",
             removed=removed,
             retyped=_retyped(mapped),
         )

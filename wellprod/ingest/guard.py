@@ -32,10 +32,8 @@ def check_restatements(job_id: str, *, compared: int, changed: int, deleted: int
     gone = f" and delete {number(deleted)}" if deleted else ""
     raise TooManyRestatements(
         f"The import would change {number(changed)}{gone} of the {number(old)} old months compared so far,"
-        f" {100 * touched / old:.1f} %; {100 * allowed:g} % are allowed. It stopped, and this group is not stored.",
-        next="Look whether the feed is sound. If it is, accept it with: wellprod jobs resume"
-        f" {job_id} --accept-restatements; else take the import back with: wellprod jobs undo {job_id}."
-        " WELLPROD_RESTATED_SHARE sets the share.",
+        f" {100 * touched / old:.1f} %; {100 * allowed:g} % are allowed. It stopped before it stored them.",
+        next="WELLPROD_RESTATED_SHARE sets the share. Look whether the feed is sound.",
         job_id=job_id,
         compared_months=old,
         changed_months=changed,

@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from wellprod.errors import UsageError, mask_secrets, unmask_secrets
 from wellprod.feed.wire import check_address
@@ -121,11 +121,19 @@ class ImportRequest:
 
     @property
     def feed(self) -> str:
-        """What tells this feed from others: a file's path; an address's host, path and options, secrets hidden."""
+        """What tells this feed from others: a file by its path, an address by host, path and options of its own.
+
+        Options of OData, which begin with a dollar sign, do not make another feed; the values of secret ones are
+        masked.
+        """
         if self.is_file:
             return str(_expanded(self.source).resolve())
         parts = urlsplit(mask_secrets(self.source))
-        return f"{(parts.hostname or '').lower()}{parts.path.rstrip('/')}{'?' if parts.query else ''}{parts.query}"
+        options = sorted(
+            (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name[:1] != "$"
+        )
+        query = f"?{urlencode(options)}" if options else ""
+        return f"{(parts.hostname or '').lower()}{parts.path.rstrip('/')}{query}"
 
     @property
     def profile_told(self) -> str | None:

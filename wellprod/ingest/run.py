@@ -36,6 +36,7 @@ from wellprod.text import duration
 _TICK_SECONDS = 0.2
 _REPORT_SECONDS = 0.5
 _CANCEL_SECONDS = 0.05
+_OF_NO_PAGE = (ImportFailed, TooManyRestatements, FeedDrift)
 _PAGES_AHEAD = 4  # nearly a group, so that one is read while another is stored
 
 
@@ -109,13 +110,8 @@ class _Import:
         except WellprodError as failure:
             for warning in self.source.warnings:
                 self.state.warn(warning)
-            told = failure.as_dict()
-            if isinstance(failure, FeedDrift):
-                accept = f"wellprod jobs resume {self.job.job_id} --accept-drift"
-                told["next"] = f"{failure.next} To take the feed as it is, go on with: {accept}"
-            elif not isinstance(failure, TooManyRestatements):  # which tells itself how to go on
-                told["next"] = f"{failure.next} {self._how_to_go_on()}".strip()
-            at_page = not (self.state.is_complete or isinstance(failure, ImportFailed))
+            told = {**failure.as_dict(), "next": f"{failure.next} {self._how_to_go_on(failure)}".strip()}
+            at_page = not (self.state.is_complete or isinstance(failure, _OF_NO_PAGE))
             error = {**told, "failed_page": self.state.place.page} if at_page else told
         except KeyboardInterrupt:
             status = Status.CANCELLED
@@ -235,9 +231,15 @@ class _Import:
                 next="Raise WELLPROD_IMPORT_TIMEOUT_SECONDS, or go on where it stopped.",
             )
 
-    def _how_to_go_on(self) -> str:
+    def _how_to_go_on(self, failure: WellprodError | None = None) -> str:
         stored = f"{self.state.processed:,} records of {self.state.pages:,} pages are stored."
-        return f"{stored} Go on with: wellprod jobs resume {self.job.job_id}"
+        resume = f"wellprod jobs resume {self.job.job_id}"
+        if isinstance(failure, FeedDrift):
+            return f"Then go on with: {resume}; or take the feed as it is with: {resume} --accept-drift"
+        if isinstance(failure, TooManyRestatements):
+            undo = f" Else take them back with: wellprod jobs undo {self.job.job_id}" if self.state.processed else ""
+            return f"If it is, accept it with: {resume} --accept-restatements. {stored}{undo}"
+        return f"{stored} Go on with: {resume}"
 
     # What becomes of them
 

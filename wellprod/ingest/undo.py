@@ -88,7 +88,10 @@ def undo_import(job_id: str, settings: Settings, *, on_progress: Watch | None = 
     asked = ledger.get(job_id)
     undoes = ledger.get(asked.parameters["undoes"]) if asked.kind == "undo" else asked
     if undoes.kind != "import":
-        raise UsageError(f"The job {job_id} is an {undoes.kind}; only an import can be undone.", next="Give another.")
+        raise UsageError(
+            f"The job {job_id} is no import but a job of the kind {undoes.kind}; only an import can be undone.",
+            next="Give the id of an import; wellprod jobs list shows them.",
+        )
     ledger.check_idle()
     begun, done_by = ledger.undo_of(undoes.job_id), undone_by(undoes.job_id, settings)
     is_left = begun is not None and begun.status != Status.COMPLETED

@@ -28,6 +28,9 @@ ACTIVE = (Status.PENDING, Status.RUNNING)
 """The states of a job that runs or waits to be run."""
 
 
+_OF_UNDO_AND_RESTORE = ("removed_records", "restored_records", "returned_records", "kept_records", "former")
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Job:
     """One job as the ledger has it; times in seconds since 1970, UTC."""
@@ -74,7 +77,9 @@ class Job:
 
     def as_pairs(self) -> dict[str, str]:
         """Give it as people read it: what was asked, how far it is, what became of the records, and what went wrong."""
-        counts = (self.summary or {}).get("import_summary") or {}
+        written = self.summary or {}
+        counts = written.get("import_summary") or {}
+        counts = {**counts, **{name: written[name] for name in _OF_UNDO_AND_RESTORE if name in written}}
         pairs = {
             "Job": self.job_id,
             "Kind": self.kind,
@@ -82,7 +87,6 @@ class Job:
             "Started": moment(self.started_at),
             "Took": duration(self.execution_time_seconds),
         }
-        written = self.summary or {}
         is_file = "sha256" in written
         far = {"records": written["records"]} if is_file else self.progress or {}
         asked = {**self.parameters, "shelf_name": None}  # a mark for programs

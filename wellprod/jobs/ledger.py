@@ -247,6 +247,13 @@ class Ledger:
         found = self._listed(sa.select(_jobs).where(_jobs.c.kind == "undo", undoes).limit(1), None)
         return next(iter(found), None)
 
+    def undone_imports(self) -> set[str]:
+        """Give the ids of the imports that were taken back."""
+        undoes = _jobs.c.parameters["undoes"].as_string()
+        query = sa.select(undoes).where(_jobs.c.kind == "undo", _jobs.c.status == Status.COMPLETED)
+        with self._reading() as connection:
+            return set(connection.execute(query).scalars())
+
     def last_completed(self, kind: str) -> Job | None:
         """Give the job of this kind that completed last, if one has."""
         done = sa.select(_jobs).where(_jobs.c.kind == kind, _jobs.c.status == Status.COMPLETED)

@@ -50,7 +50,7 @@ class JobPanel(w.VBox):
         self._cancel = parts.button("Cancel", guard(self._on_cancel), hint="Stop after the page it is at")
         self._resume = parts.button("Resume", guard(self._on_resume), hint="Go on after the last page stored")
         self._accept = parts.button(
-            "Accept the changes and resume", guard(self._on_accept), hint="Let it change and delete the old months"
+            "Accept the changes and resume", guard(self._on_accept), hint="Take the feed as it is now"
         )
         self._buttons = parts.row(self._cancel, self._resume, self._accept)
         super().__init__([self._head, self._bar, self._facts, self._message, self._buttons])
@@ -68,11 +68,13 @@ class JobPanel(w.VBox):
             job = self.ledger.get(self.job_id) if self.job_id else None
         except JobNotFound:
             job = None
-        stopped = job is not None and job.status in (Status.FAILED, Status.CANCELLED)
+        undo = self.ledger.undo_of(job.job_id) if job and job.kind == "import" and not job.is_active else None
+        undo = undo if undo and undo.status == Status.COMPLETED else None
+        stopped = job is not None and job.status in (Status.FAILED, Status.CANCELLED) and not undo
         parts.show(self._cancel, bool(job and job.is_active))
-        refused = stopped and job is not None and (job.error or {}).get("code") in _ACCEPTABLE
-        parts.show(self._resume, stopped and not refused)
-        parts.show(self._accept, refused)
+        code = (job.error or {}).get("code") if stopped and job else None
+        parts.show(self._resume, stopped and code not in _ACCEPTABLE)
+        parts.show(self._accept, code in _ACCEPTABLE)
         parts.show(self._buttons, stopped or bool(job and job.is_active))
         if job is None:
             self._head.put(parts.notice("info", self._nothing))
@@ -83,7 +85,8 @@ class JobPanel(w.VBox):
         self._head.put(_head(job))
         self._bar.put(_bar(job))
         self._facts.put(parts.facts(_facts(job)))
-        self._message.put(_messages(job) + ("" if job.is_active else self.ended(job)))
+        told = _undone(undo) if undo else _messages(job)
+        self._message.put(told + ("" if job.is_active else self.ended(job)))
         return job
 
     def _on_cancel(self) -> None:
@@ -198,6 +201,14 @@ def _messages(job: Job) -> str:
     elif job.error:
         told.append(parts.error_notice(job.error))
     return "".join(told)
+
+
+def _undone(undo: Job) -> str:
+    """Say that an import was taken back."""
+    when = moment(undo.completed_at)[:16]
+    return parts.notice(
+        "warn", f"It was undone at {when}, by the job {undo.job_id[:8]}: what it brought is in the history alone."
+    )
 
 
 def _outcome(counts: dict[str, Any]) -> str:

@@ -21,6 +21,15 @@ from wellprod.text import heading, number
 Kind = Literal["good", "bad", "warn", "info"]
 _WORDS = {"good": "Done", "bad": "Problem", "warn": "Note", "info": ""}
 _LONG = " class='wp-long'"
+_RESUME = r"wellprod jobs resume [\w-]+"
+_BUTTONS = {
+    rf"[Tt]hen go on with: {_RESUME}; or take the feed as it is with: {_RESUME} --accept-drift": (
+        "Then resume, or accept the changes."
+    ),
+    rf"accept it with: {_RESUME} --accept-restatements": "accept the changes below",
+    rf"[Gg]o on with: {_RESUME}": "Resume goes on from there.",
+}
+"""The commands in a message, and what the buttons below it do instead."""
 
 
 class Html(w.HTML):
@@ -174,9 +183,9 @@ def code(line: str, about: str) -> str:
 def error_notice(error: Mapping[str, Any]) -> str:
     """Give the message of an error as a job row or `WellprodError.as_dict` has it."""
     page = f"Page {number(error['failed_page'])}: " if error.get("failed_page") else ""
-    next = re.sub(
-        r"[Gg]o on with: wellprod jobs resume \S+", "Resume goes on from there.", str(error.get("next") or "")
-    )
+    next = str(error.get("next") or "")
+    for said, shown in _BUTTONS.items():
+        next = re.sub(said, shown, next)
     return notice("bad", f"{page}{error['message']}", next)
 
 

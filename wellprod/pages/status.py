@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from html import escape
 from typing import Any
 
@@ -18,7 +19,7 @@ from wellprod.pages.job import STATUS, JobPanel, describe
 from wellprod.pages.watch import watch_jobs
 from wellprod.settings import Settings, load_settings
 from wellprod.store import Store
-from wellprod.text import duration, moment, number, size
+from wellprod.text import duration, heading, moment, number, size
 
 _HISTORY = 10
 _CHARTED = 20
@@ -124,7 +125,7 @@ class StatusPage(parts.Page):
         self._range.put(
             f"<p class='wp-aside'>Jobs {self._offset + 1} to {self._offset + len(shown)}</p>" if self._offset else ""
         )
-        self._history.put(_history(shown))
+        self._history.put(_history(shown, self._ledger.undone_imports()))
 
 
 def _store_facts(found: Overview, imports: list[Job], settings: Settings) -> dict[str, str]:
@@ -158,11 +159,11 @@ def _quality(counted: pl.DataFrame) -> str:
         return parts.notice("good", "No rule of data quality is broken.")
     kinds: dict[str, parts.Kind] = {"error": "bad", "warning": "warn", "note": "info"}
     body = "".join(
-        f"<tr><th scope='row'>{escape(row['mark'].replace('_', ' ').capitalize())}</th>"
+        f"<tr><th scope='row'>{escape(_titled(row['mark']))}</th>"
         f"<td>{parts.badge(kinds[row['severity']], row['severity'].upper())}</td>"
         f"<td class='wp-figure'>{number(row['marks'])}</td><td class='wp-figure'>{number(row['wells'])}</td>"
         f"<td>{row['first_month']:%Y-%m} to {row['last_month']:%Y-%m}</td>"
-        f"<td>{escape(row['words'].capitalize())}</td></tr>"
+        f"<td class='wp-wrap'>{escape(row['words'].capitalize())}</td></tr>"
         for row in counted.iter_rows(named=True)
     )
     titles = ("Rule", "Kind", "Marks", "Wells", "Months", "What it is")
@@ -172,6 +173,11 @@ def _quality(counted: pl.DataFrame) -> str:
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
         "Data quality by rule",
     ) + parts.notice("info", "Each mark with its well and month: wellprod quality --output marks.csv")
+
+
+def _titled(rule: str) -> str:
+    words = heading(rule)[0]
+    return words[:1].upper() + words[1:]
 
 
 def _health(checks: list[Check]) -> str:
@@ -198,10 +204,10 @@ def _speed(imports: list[Job]) -> str:
     return parts.scroll(as_svg(import_speed(pl.DataFrame(rows)), words), "Speed of imports")
 
 
-def _history(jobs: list[Job]) -> str:
+def _history(jobs: list[Job], undone: Container[str]) -> str:
     if not jobs:
         return parts.notice("info", "No job has run yet.")
-    body = "".join(f"<tr>{''.join(_history_cells(job))}</tr>" for job in jobs)
+    body = "".join(f"<tr>{''.join(_history_cells(job, is_undone=job.job_id in undone))}</tr>" for job in jobs)
     titles = ("Started", "Kind", "Status", "Took", "Records", "New", "Restated", "Rejected", "What", "Job")
     figures = {"Took", "Records", "New", "Restated", "Rejected"}
     head = "".join(f"<th scope='col'{' class=wp-figure' if title in figures else ''}>{title}</th>" for title in titles)
@@ -212,9 +218,10 @@ def _history(jobs: list[Job]) -> str:
     )
 
 
-def _history_cells(job: Job) -> list[str]:
+def _history_cells(job: Job, *, is_undone: bool) -> list[str]:
     found: dict[str, Any] = job.progress or {}
     badge = parts.badge(STATUS[job.status][1], job.status)
+    badge += " undone" if is_undone else ""
     why = f"<br><small>{escape(str(job.error['message'])[:200])}</small>" if job.error else ""
     figures = (found.get(name) for name in ("records_processed", "new_records", "restated_records", "failed_records"))
     return [

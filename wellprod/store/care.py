@@ -60,7 +60,9 @@ def backup(store: Store, target: Path, *, on_progress: Watch, replace: bool = Fa
     _check_there(store)
     if target.exists() and target.samefile(store.path):
         raise UsageError(f"{target} is the store itself.", next="Give another place.")
-    if target.is_dir() or (target.exists() and not replace):
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder.", next=f"Give the name of a file, such as {target / store.path.name}.")
+    if target.exists() and not replace:
         raise UsageError(f"There is {target} already.", next="Give another name, or say --replace.")
     with _part(target) as part, _explained(target, f"No backup was made, and {target} is as it was."):
         with opened(store.path, write=False, wait_seconds=store.wait_seconds):
@@ -173,7 +175,8 @@ def _check_sound(part: Path, source: Path, on_progress: Watch) -> None:
         raise StoreError(f"The file {source} cannot be opened as a store: {said}", next=another) from None
     if found:
         first = found[0]
-        raise StoreError(f"The file {source} is not sound: it has {first.rule}: {first.example}.", next=another)
+        example = first.example.replace(str(part), str(source))
+        raise StoreError(f"The file {source} is not sound: it has {first.rule}: {example}.", next=another)
 
 
 def _set_aside(store: Store, kept: Path) -> Kept | None:

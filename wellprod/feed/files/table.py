@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,7 @@ Cells = Sequence[object]
 _LOOKED_AT = 50  # rows of a table in which its header is looked for
 _FIRST = 100
 _EXACT = 1e15  # whole numbers up to here have all their digits in a cell
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _UNIT_WORDS = {"hrs": "h", "hr": "h", "hours": "h", "hour": "h", "days": "d", "day": "d", "sm³": "Sm3", "m³": "m3"}
 _UNITS = {unit.casefold(): unit for unit in (*KBBL, *MMSCF, *DAYS)} | _UNIT_WORDS
 
@@ -106,8 +108,22 @@ class TableFile(FeedFile):
     def first_records(self, within: int | None = None) -> list[Any]:
         """Give some records, or the names of the columns where there are none."""
         self.within = within
-        records = islice((record for record in self.records() if FAULT not in record), _FIRST)
-        return list(records) or [dict.fromkeys(self._layout.names)]
+        records = list(islice((record for record in self.records() if FAULT not in record), _FIRST))
+        self._check_decimals(records)
+        return records or [dict.fromkeys(self._layout.names)]
+
+    def _check_decimals(self, records: Sequence[dict[str, Any]]) -> None:
+        """Say so where figures have a comma that the profile does not read, since all of them are rejected."""
+        profile = self._layout.profile
+        if profile is None or profile.decimal == "," or profile.thousands == ",":
+            return
+        figures = [name for column in profile.columns.values() if column.unit for name in column.property]
+        values = (str(record.get(name) or "") for record in records for name in figures)
+        if found := next((value for value in values if _DECIMAL_COMMA.fullmatch(value)), None):
+            self.warn(
+                f"Figures such as {found} have a comma, which profile {profile.name!r} does not read. A profile of your"
+                ' own reads them with decimal = "," or thousands = ","; choose it with --profile.'
+            )
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Give the records, each by the names in the header; a row that is none tells why, and has its cells."""

@@ -46,6 +46,7 @@ AcceptingDrift = Annotated[
     bool, Query(description="Go on though the feed has changed what the profile reads", examples=[False])
 ]
 
+
 routes = APIRouter(prefix="/api/v1/wells/import", tags=["imports"], dependencies=[Depends(known_parameters)])
 
 
@@ -308,5 +309,7 @@ async def resume(
 async def _import(desk: Desk, job_id: str) -> Job:
     job = await desk.board.job(job_id)
     if job.kind != "import":
-        raise JobNotFound(f"The job {job.job_id} is no import but an {job.kind}.", next="Ask for it as a task.")
+        raise JobNotFound(
+            f"The job {job.job_id} is no import but a job of the kind {job.kind}.", next="Ask for it as a task."
+        )
     return job
