@@ -135,7 +135,7 @@ def test_addresses_that_differ_in_an_option_are_two_feeds(settings: Settings) ->
             summary = start_import(ImportRequest(f"{url}/Wells?region={region}&key=k{region}"), settings)
         assert summary.state.deleted == 0
     assert [well for well, _ in oil_by_well(settings)] == [1, 2]
-    assert summary.request.feed.endswith("/Wells?region=2&key=***")
+    assert "region=2" in summary.request.feed and "k2" not in summary.request.feed
 
 
 def test_a_count_that_moves_deletes_nothing(settings: Settings) -> None:
