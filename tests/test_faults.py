@@ -166,7 +166,7 @@ def _in_a_fresh_home(proxies: dict[bool, Proxy], case: Case) -> None:
         live_through(case, proxies[case.gzip], Path(home))
 
 
-@hypothesis.settings(max_examples=10, deadline=None, derandomize=True, database=None)
+@hypothesis.settings(max_examples=6, deadline=None, derandomize=True, database=None)
 @example(case=Case("skip", 5, 1, 3, False, DYING))
 @example(case=Case("server", 5, 12, 1, True, DYING))
 @example(case=Case("skip", 5, 12, 4, False, DYING[2:-1]))

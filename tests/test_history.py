@@ -566,7 +566,8 @@ def test_measures_and_exports_as_known_before(settings: Settings, feed: Feed, ru
     out = tmp_path / "then.csv"
     done = json.loads(run("export", "--output", out, "--as-known-on", before, "--json").stdout)
     assert done["records"] == 2 and pl.read_csv(out)["oil_production_kbd"].to_list() == [1.5, 1.5]
-    assert "as_known_on" in done["file_name"] or done["file_name"] == "then.csv"
+    assert run("export", "--as-known-on", before).returncode == 0
+    assert [path.name for path in settings.home.glob("*.csv")] == [f"wells_prod_as_known_on_{before}.csv"]
     assert run("export", "--output", out, "--as-known-on", early).returncode == 1
     bench = Workbench(settings.home)
     then = bench.select(as_known_on=before)

@@ -127,7 +127,8 @@ def _checked(
     with store.read(as_known_on=request.known_until) as reading:
         extension = extension_of(request, SelectedProduction(reading, request.selection.condition(reading)))
     if not request.output:
-        stem = "_".join(word for word in (settings.csv_path.stem, request.preset_name) if word)
+        then = f"as_known_on_{request.as_known_on}" if request.as_known_on else None
+        stem = "_".join(word for word in (settings.csv_path.stem, request.preset_name, then) if word)
         beside = settings.csv_path.with_name(f"{stem}.{extension}")
         if output := beside if status == Status.RUNNING else _as_folder(settings.export_target):
             request = request.to(output)
