@@ -146,7 +146,7 @@ def api(start_api: StartApi, tmp_path_factory: pytest.TempPathFactory) -> Api:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "phases",
-    ["examples,fuzzing", pytest.param("examples,coverage,fuzzing,stateful", marks=pytest.mark.long)],
+    ["examples", pytest.param("examples,coverage,fuzzing,stateful", marks=pytest.mark.long)],
     ids=["short", "whole"],
 )
 def test_the_server_does_what_the_schema_says(api: Api, phases: str) -> None:
@@ -166,7 +166,9 @@ def test_the_server_does_what_the_schema_says(api: Api, phases: str) -> None:
     )
     tested = re.search(r"Selected: (\d+)/(\d+)\n\s+Tested: (\d+)", done.stdout)
     assert done.returncode == 0 and tested, done.stdout[-20_000:] + done.stderr[-2_000:]
-    assert set(tested.groups()) == {str(len(OPERATIONS.split()) + len(FORMER))}
+    there_are = str(len(OPERATIONS.split()) + len(FORMER))
+    assert tested[1] == tested[2] == there_are
+    assert tested[3] == there_are or phases == "examples", "some operations have no example"
     assert "request_failed" not in api.log.read_text("utf-8")
 
 

@@ -18,7 +18,7 @@ from .test_import import stored
 
 pytestmark = pytest.mark.slow
 
-PAGES, SIZE = 60, 5
+PAGES, SIZE = 30, 5
 
 
 class RestatingFeed(PagedFeed):

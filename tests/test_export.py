@@ -248,7 +248,7 @@ def large_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", ["64MB", "24MB"])
+@pytest.mark.parametrize("limit", [pytest.param("64MB", marks=pytest.mark.long), "24MB"])
 def test_short_memory_halves_the_batch_and_the_file_is_right(large_home: Path, run: CommandLine, limit: str) -> None:
     """Under a limit that the sort does not fit in, the batch is halved and logged, and the bytes are the same."""
     small = large_home / f"{limit}.csv"

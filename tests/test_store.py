@@ -278,7 +278,7 @@ print(reads, flush=True)
 
 
 def test_a_writer_gets_its_turn_among_many_readers(store: Store) -> None:
-    """Four processes that read without pause and one that writes: all finish, and each reader sees whole groups only."""
+    """Four processes that read without pause and one that writes: all finish, and each sees whole groups only."""
     merged(store, [record(0)])
     command = [sys.executable, "-c", READER, str(store.path), "11"]
     readers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
