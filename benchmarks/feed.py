@@ -30,6 +30,8 @@ class _Pages:
 
     def reply(self, path: str) -> list[bytes]:
         """Give the reply to `/{records}/WellProduction?page={number}`, or to one with `$skip`, in pieces."""
+        if path.endswith("$metadata"):
+            return [b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]
         records = int(path.split("/")[1])
         skip = re.search(r"\$skip=(\d+)", path)
         number = int(skip[1]) // self.page_records if skip else int(path.partition("page=")[2] or 0)
