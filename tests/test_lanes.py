@@ -95,14 +95,14 @@ def test_one_lane_asks_one_after_another(settings: Settings) -> None:
 
 
 def test_few_windows_lie_ahead(settings: Settings) -> None:
-    """However many there are: who reads slowly has the lanes and two more windows ahead, and no further request."""
+    """However many there are: who reads slowly has the lanes and four more windows ahead, and no further request."""
     crowd = Crowd(4, count=100_000)
     with scripted_feed(crowd.answer) as (url, asked):
         feed = ODataFeed(f"{url}/Wells", tuned(settings, page_size=10, feed_lanes=4))
         pages = feed.windows(read, Place(), ORDER)
         for number in range(1, 20):
             next(pages)
-            assert len(asked) <= number + 4 + 2
+            assert len(asked) <= number + 4 + 4
         feed.close()
 
 
