@@ -156,7 +156,7 @@ def test_windows_of_changing_height_lose_and_double_nothing(settings: Settings, 
         pages = list(feed.windows(read, Place(), ORDER))
         feed.close()
     assert wells_of(pages) == list(range(300))
-    assert len(asked) <= len(pages) + 1 + 3 * 6
+    assert len(asked) <= len(pages) + 1 + 3 * 8
 
 
 def test_next_links_inside_windows_mean_one_lane(settings: Settings) -> None:
