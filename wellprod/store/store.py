@@ -260,7 +260,7 @@ class Writing:
         well_in_one_field: bool = False,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Undone:
-        """Take an import back; see `store.history.undo`."""
+        """Take an import back; see `store.history.Undoing`."""
         undoing = Undoing(self.connection, job_id, undone_by, self.now, well_in_one_field=well_in_one_field)
         return undoing.run(on_progress or (lambda _done, _total: None))
 
